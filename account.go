@@ -1,0 +1,234 @@
+package usermgmt
+
+import "time"
+
+// AuthStatus says whether the credentials of a user work. It is independent of
+// the enabled flag: "cannot log in" means enabled with a status other than
+// [StatusActive].
+type AuthStatus uint8
+
+// The authentication statuses.
+const (
+	StatusActive        AuthStatus = iota + 1
+	StatusLocked                   // too many wrong passwords
+	StatusPasswordReset            // an administrator demanded a new password
+	StatusExpired                  // the password is older than the policy allows
+)
+
+// String returns "active", "locked", "password reset" or "expired".
+func (s AuthStatus) String() string {
+	switch s {
+	case StatusActive:
+		return "active"
+	case StatusLocked:
+		return "locked"
+	case StatusPasswordReset:
+		return "password reset"
+	case StatusExpired:
+		return "expired"
+	}
+	return "unknown"
+}
+
+// Credential is what proves a user: one row per user, made with it.
+type Credential struct {
+	User UserID
+	// Status is StatusActive, StatusPasswordReset or StatusExpired. Being
+	// locked is a matter of [LoginState].
+	Status AuthStatus
+	// Hash is the stored password hash, empty while the user has no password.
+	Hash string
+	// ChangedAt is when the password was last set.
+	ChangedAt time.Time
+	// MustChange allows login, but only to change the password.
+	MustChange bool
+	// Epoch grows with every change of the password, the status or a login
+	// name, and on deactivation. Sessions, keys and links of an older epoch are dead.
+	Epoch   int64
+	Version int64
+}
+
+// LoginState counts logins. It is a row of its own, so that guessing passwords
+// never collides with editing the user.
+type LoginState struct {
+	User UserID
+	// Failures counts reserved attempts since the last success.
+	Failures int
+	// LockedUntil is when a lock ends; [Forever] is until somebody activates
+	// the user. The user is locked at t if t < LockedUntil.
+	LockedUntil time.Time
+	LastLoginAt time.Time
+	LoginCount  int64
+}
+
+// Forever is the end of what does not end by itself.
+var Forever = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+
+// Status returns the authentication status at now.
+func (s Standing) Status(now time.Time) AuthStatus {
+	if now.Before(s.LockedUntil) {
+		return StatusLocked
+	}
+	return s.CredentialStatus
+}
+
+// Account is everything that deciding about a login needs, read at once.
+type Account struct {
+	User       User
+	Credential Credential
+	Login      LoginState
+}
+
+// Standing is everything about a user in an organization that decides whether
+// an actor still counts and whether a snapshot of its rights is still good.
+// It holds no slices and no maps: reading it costs no allocation.
+type Standing struct {
+	User             UserID
+	Username         string
+	Kind             UserKind
+	Enabled          bool
+	Deactivated      bool
+	Reserved         bool
+	CredentialStatus AuthStatus
+	MustChange       bool
+	Epoch            int64
+	LockedUntil      time.Time
+
+	Org         OrgID
+	OrgEnabled  bool
+	Provider    bool
+	SwitchRoles bool
+	// Member: there is a membership; the rest is zero without one.
+	Member        bool
+	MemberEnabled bool
+	Rights        int64
+	// Policy and Trees are the organization's stamps, SystemPolicy that of
+	// the system-wide roles, profiles and applications.
+	Policy, Trees, SystemPolicy int64
+}
+
+// SessionKind says what a session is.
+type SessionKind uint8
+
+// The kinds of sessions.
+const (
+	// SessionLogin is an ordinary session.
+	SessionLogin SessionKind = iota + 1
+	// SessionRestricted can only change the password and end.
+	SessionRestricted
+	// SessionProxy is somebody else's, entered by proxy login.
+	SessionProxy
+)
+
+// Session is one login. Only the hash of its token is stored.
+type Session struct {
+	ID   SessionID
+	Kind SessionKind
+	// TokenHash is the SHA-256 of the token; unique among live sessions. It
+	// changes when the session is resumed after a proxy login.
+	TokenHash [32]byte
+	// User is whose rights the session has: the target in a proxy login.
+	User UserID
+	Org  OrgID
+	// App and Role are the current application and the role in force; zero
+	// where none is chosen.
+	App  ApplicationID
+	Role RoleID
+	// Operator and Parent are set on a proxy session: who really acts, and the
+	// operator's own session to which switching back returns.
+	Operator UserID
+	Parent   SessionID
+	Reason   string // of a proxy login
+	// Parked sessions wait for a proxy session's end; their token is void.
+	Parked bool
+	// Epoch and OperatorEpoch are the credential epochs at its making.
+	Epoch, OperatorEpoch int64
+	// Idle is how long the session lives without being used.
+	Idle time.Duration
+	// CreatedAt, SeenAt, ExpiresAt: the absolute limit is ExpiresAt, the idle
+	// limit SeenAt+Idle. At the limit the session is dead.
+	CreatedAt, SeenAt, ExpiresAt time.Time
+	// EndedAt and EndReason are set once it is ended.
+	EndedAt   time.Time
+	EndReason string
+	Origin    Origin
+}
+
+// SessionView is a session with the standing of its user.
+type SessionView struct {
+	Session  Session
+	Standing Standing
+}
+
+// APIKey is a user's key in an organization. Only its hash is stored.
+type APIKey struct {
+	ID   APIKeyID
+	User UserID
+	Org  OrgID
+	// PublicID is the part of the key that names it, for logs and lists.
+	PublicID string
+	// Hash is the SHA-256 of the whole key.
+	Hash [32]byte
+	// Epoch is the credential epoch at its making. A key outlives password
+	// changes; it is kept for the record.
+	Epoch int64
+	// Permissions narrows what the key may do; empty is all that its owner may.
+	Permissions []Permission
+	CreatedAt   time.Time
+	CreatedBy   UserID
+	// ExpiresAt is the end of the key; zero is none.
+	ExpiresAt time.Time
+	// LastUsedAt is exact to about an hour.
+	LastUsedAt time.Time
+}
+
+// KeyView is an API key with the standing of its owner.
+type KeyView struct {
+	Key      APIKey
+	Standing Standing
+}
+
+// ProxyList says as whom an operator may log in, within the permission and the
+// hierarchy. Without a list, or with Restricted false, that is everybody.
+type ProxyList struct {
+	Operator UserID
+	Org      OrgID
+	// Restricted: only Users and members of Teams. It stays when the last
+	// entry goes, so that an emptied list never widens.
+	Restricted bool
+	Users      []UserID // follow the user into other teams
+	Teams      []TeamID // direct members, as of each use
+	UpdatedAt  time.Time
+	Version    int64
+}
+
+// LicencePool counts the seats of one type in one organization.
+type LicencePool struct {
+	Org  OrgID
+	Type LicenceType
+	// Size is the number of seats; negative is unlimited. Only setting the
+	// pool changes it. It may be set below Used: nobody loses a seat, but no
+	// further seat is given.
+	Size int
+	Used int
+}
+
+// Checkpoint records how far an import has come. It is written with each batch.
+type Checkpoint struct {
+	ID        ImportID
+	Org       OrgID
+	Actor     UserID
+	Rows      int // rows done
+	Created   int
+	Updated   int
+	Failed    int
+	UpdatedAt time.Time
+}
+
+// Origin says where a call came from. The host gives it; this package reads
+// no headers.
+type Origin struct {
+	Address   string // IP address of the client
+	UserAgent string
+	RequestID string
+}

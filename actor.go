@@ -1,0 +1,255 @@
+package usermgmt
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// Actor is who acts, with which rights, through which door: the only thing
+// that services trust. It is opaque, and made only by verifying a session or an
+// API key ([Auth.Session], [Auth.APIKey]), by [Manager.ActorFor] and by
+// [Manager.SystemActor]. The zero Actor is refused everywhere.
+//
+// An Actor is a value for one request. Its own answers, and reads, are as of
+// the verification that made it; every change reads the rights again inside
+// its transaction. A service refuses an actor older than [Config.ActorMaxAge];
+// [Manager.Refresh] renews it. It may be used by several goroutines at once.
+type Actor struct{ v *actorValue }
+
+type actorValue struct {
+	cat      *authz.Catalogue
+	rights   *snapshot
+	narrow   []authz.Mask // nil, or what is left of each permission
+	door     Door
+	subject  UserID
+	operator UserID
+	org      OrgID
+	app      ApplicationID
+	role     RoleID
+	session  SessionID
+	parent   SessionID // of a proxy session
+	token    [32]byte  // hash of the session token or of the API key
+	key      APIKeyID
+	epoch    int64
+	verified time.Time
+	origin   Origin
+	// The names at the time, for audit entries.
+	operatorName, subjectName string
+
+	reason string // of a system actor or a proxy login
+	// restricted: only the password may be changed.
+	restricted bool
+}
+
+// IsZero reports whether a is nobody.
+func (a Actor) IsZero() bool { return a.v == nil }
+
+// Subject is the user whose rights a has; zero for the system.
+func (a Actor) Subject() UserID { return a.get().subject }
+
+// Operator is the user who really acts. It differs from Subject in a proxy
+// login only.
+func (a Actor) Operator() UserID { return a.get().operator }
+
+// Proxied reports whether somebody acts as somebody else.
+func (a Actor) Proxied() bool { return a.get().door == DoorProxy }
+
+// Org is the current organization; zero for a system actor for all of them.
+func (a Actor) Org() OrgID { return a.get().org }
+
+// Application is the current application; zero if there is none.
+func (a Actor) Application() ApplicationID { return a.get().app }
+
+// Role is the role in force; zero if none was chosen.
+func (a Actor) Role() RoleID { return a.get().role }
+
+// Door is the way by which a came in.
+func (a Actor) Door() Door { return a.get().door }
+
+// Session is the session, if a came by one.
+func (a Actor) Session() SessionID { return a.get().session }
+
+// Origin is where the request came from, as the host said.
+func (a Actor) Origin() Origin { return a.get().origin }
+
+// VerifiedAt is when a was made.
+func (a Actor) VerifiedAt() time.Time { return a.get().verified }
+
+// MustChangePassword reports whether a may do nothing but change its password
+// and log out.
+func (a Actor) MustChangePassword() bool { return a.get().restricted }
+
+// String describes a for logs: identifiers, no names and no secrets.
+func (a Actor) String() string {
+	if a.IsZero() {
+		return "actor(none)"
+	}
+	if a.Proxied() {
+		return fmt.Sprintf("actor(%s as %s by %s)", a.v.operator, a.v.subject, a.v.door)
+	}
+	return fmt.Sprintf("actor(%s by %s)", a.v.subject, a.v.door)
+}
+
+// Format writes [Actor.String] whatever the verb, so that printing an actor
+// never shows what is inside.
+func (a Actor) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(a.String())) }
+
+var nobody actorValue
+
+func (a Actor) get() *actorValue {
+	if a.v == nil {
+		return &nobody
+	}
+	return a.v
+}
+
+// Can reports whether a has the permission on the record. It allocates
+// nothing. An unknown permission and the zero Actor answer false.
+func (a Actor) Can(p Permission, r Record) bool {
+	return a.v != nil && a.v.relation(p, &r) != 0
+}
+
+// Has reports whether a has the permission at all, on some record or other.
+func (a Actor) Has(p Permission) bool {
+	if a.v == nil || a.v.restricted {
+		return false
+	}
+	n, ok := a.v.cat.Number(string(p))
+	return ok && a.v.granted(n) != 0
+}
+
+// Scope returns the scope with which a has the permission, 0 for none.
+func (a Actor) Scope(p Permission) Scope {
+	if a.v == nil || a.v.restricted {
+		return 0
+	}
+	n, ok := a.v.cat.Number(string(p))
+	if !ok {
+		return 0
+	}
+	return Scope(a.v.granted(n))
+}
+
+// granted is the mask in force for permission number n.
+func (v *actorValue) granted(n int) authz.Mask {
+	m := v.rights.Grants[n]
+	if v.narrow != nil {
+		m &= v.narrow[n]
+	}
+	return m
+}
+
+// held is the mask that counts for granting to others.
+func (v *actorValue) held(n int) authz.Mask {
+	m := v.rights.Held[n]
+	if v.narrow != nil {
+		m &= v.narrow[n]
+	}
+	return m
+}
+
+func (v *actorValue) relation(p Permission, r *Record) authz.Mask {
+	if v.restricted {
+		return 0
+	}
+	n, ok := v.cat.Number(string(p))
+	if !ok {
+		return 0
+	}
+	return authz.Relation(v.rights.Subject, v.granted(n), authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams)
+}
+
+func (v *actorValue) can(p Permission, r *Record) bool { return v.relation(p, r) != 0 }
+
+type actorContextKey struct{}
+
+// ContextWithActor returns a context that carries a, for the HTTP edge. No
+// service of this package reads the context for authority.
+func ContextWithActor(ctx context.Context, a Actor) context.Context {
+	return context.WithValue(ctx, actorContextKey{}, a)
+}
+
+// ActorFrom returns the actor that ctx carries, or the zero Actor.
+func ActorFrom(ctx context.Context) Actor {
+	a, _ := ctx.Value(actorContextKey{}).(Actor)
+	return a
+}
+
+// ActorRequest names whom a host has authenticated by its own means.
+type ActorRequest struct {
+	User UserID
+	// Org is the organization to act in. Defaults to the user's home.
+	Org OrgID
+	// Application and Role are the current ones, if any.
+	Application ApplicationID
+	Role        RoleID
+	Origin      Origin
+}
+
+// ActorFor makes an actor for a user whom the host authenticated itself. The
+// user passes the same status checks as at a login, and is refused with
+// [ErrUnauthenticated] by the same rules.
+func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error) {
+	const op = "ActorFor"
+	now := m.now()
+	if req.Org.IsZero() {
+		u, err := m.store.UserByID(ctx, req.User)
+		if err != nil {
+			return Actor{}, withOp(op, unknownUser(err))
+		}
+		req.Org = u.Org
+	}
+	v := &actorValue{door: DoorHost, subject: req.User, operator: req.User, org: req.Org,
+		app: req.Application, role: req.Role, origin: req.Origin, verified: now}
+	if err := m.renew(ctx, m.store, v, now); err != nil {
+		return Actor{}, withOp(op, err)
+	}
+	return Actor{v}, nil
+}
+
+// SystemActor makes an actor for work that no user does, such as a nightly
+// import. It holds the grants and nothing else, and obeys every rule that binds
+// users, the subset rule among them. With the zero org it acts in every
+// organization, and scope System counts. reason is required; audit entries
+// carry it.
+func (m *Manager) SystemActor(reason string, org OrgID, grants ...Grant) (Actor, error) {
+	var p problems
+	if reason == "" {
+		p.add("reason", "required", "say what the system actor is for")
+	}
+	grants = normalizeGrants(m.rights.cat, "grants", grants, &p)
+	if err := p.err(); err != nil {
+		return Actor{}, withOp("SystemActor", err)
+	}
+	none, err := authz.NewTree(nil)
+	if err != nil {
+		return Actor{}, withOp("SystemActor", err)
+	}
+	snap := &snapshot{Subject: authz.NewSubject[UnitID, TeamID](authz.ID{}, authz.ID(org), none, none, nil, nil)}
+	snap.Grants = resolveGrants(m.rights.cat, grants, org.IsZero())
+	snap.Held = snap.Grants
+	return Actor{&actorValue{cat: m.rights.cat, rights: snap, door: DoorSystem, org: org,
+		verified: m.now(), reason: reason}}, nil
+}
+
+// Refresh verifies a again and returns an actor with its present rights, or
+// [ErrUnauthenticated] if it no longer counts.
+func (m *Manager) Refresh(ctx context.Context, a Actor) (Actor, error) {
+	if a.IsZero() {
+		return Actor{}, withOp("Refresh", errNoActor())
+	}
+	v := *a.v
+	now := m.now()
+	v.verified = now
+	if err := m.renew(ctx, m.store, &v, now); err != nil {
+		return Actor{}, withOp("Refresh", err)
+	}
+	return Actor{&v}, nil
+}
+
+func errNoActor() error {
+	return &Error{Kind: ErrUnauthenticated, Rule: "no_actor", Detail: "the zero actor"}
+}

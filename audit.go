@@ -1,0 +1,119 @@
+package usermgmt
+
+import "time"
+
+// Outcome of an audited call.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// OutcomeDone: the change was made; the entry committed with it.
+	OutcomeDone Outcome = iota + 1
+	// OutcomeRefused: the call was refused; nothing changed.
+	OutcomeRefused
+	// OutcomeAttempted: a secret is about to be checked. The entry is
+	// committed before the check, so that no crash and no roll-back loses it;
+	// a success adds an entry of its own with the same operation.
+	OutcomeAttempted
+)
+
+// String returns "done", "refused" or "attempted".
+func (o Outcome) String() string {
+	switch o {
+	case OutcomeDone:
+		return "done"
+	case OutcomeRefused:
+		return "refused"
+	case OutcomeAttempted:
+		return "attempted"
+	}
+	return "unknown"
+}
+
+// Door is the way by which an actor came in.
+type Door uint8
+
+// The doors.
+const (
+	DoorNone      Door = iota // nobody: a failed login
+	DoorSession               // a session of one's own
+	DoorAPIKey                // an API key
+	DoorProxy                 // a proxy login
+	DoorHost                  // the host authenticated: Manager.ActorFor
+	DoorSystem                // SystemActor
+	DoorBootstrap             // Manager.Bootstrap and Manager.BreakGlass
+)
+
+// String returns the door's name, such as "session".
+func (d Door) String() string {
+	names := [...]string{"none", "session", "api key", "proxy", "host", "system", "bootstrap"}
+	if int(d) < len(names) {
+		return names[d]
+	}
+	return "unknown"
+}
+
+// AuditEntry describes one change or one refused attempt. Entries commit with
+// what they describe. Entry and detail are immutable, but for the folding of
+// identical refusals and for the erasure of a person, which removes details.
+type AuditEntry struct {
+	ID        AuditID
+	Operation OperationID
+	At        time.Time
+	// Verb is what was done, such as "user.disable".
+	Verb    string
+	Outcome Outcome
+	Door    Door
+	// Operator acted with the rights of Subject; outside proxy logins they are
+	// the same. Both are zero for nobody and for the system.
+	Operator, Subject UserID
+	Org               OrgID
+	// TargetKind and Target name the record: "user", "team", ….
+	TargetKind string
+	Target     string
+	// Fields are the names of the changed fields, sorted.
+	Fields []string
+	// Digest is the SHA-256 over Detail.Salt and the detail's canonical form,
+	// so that an erased detail can still be proved later. See DESIGN in docs.
+	Digest [32]byte
+	// FoldKey is empty, or equal for refusals that are one entry per minute.
+	FoldKey string
+	// Count is how often it happened, LastAt when last.
+	Count  int64
+	LastAt time.Time
+	Detail AuditDetail
+}
+
+// AuditDetail is the part of an entry that erasing a person removes.
+type AuditDetail struct {
+	Salt [16]byte
+	// Names as they were at the time.
+	OperatorName, SubjectName, TargetName string
+	Origin                                Origin
+	// Reason is the operator's, or the machine's why of a refusal.
+	Reason string
+	// Before and After hold changed fields in text form, never secrets.
+	Before, After map[string]string
+}
+
+// Message is a mail in the outbox. It is written in the transaction of the
+// change that causes it and handed to the [Mailer] by [Manager.Deliver].
+type Message struct {
+	ID        MessageID
+	Operation OperationID
+	Org       OrgID
+	// User is the addressee; To the address as it was when written.
+	User UserID
+	To   string
+	// Kind names the template, such as "account_locked".
+	Kind string
+	// Values fill the template. Never a password; a link's token only.
+	Values map[string]string
+	// NotBefore is when it may be sent (next). Attempts counts tries.
+	NotBefore time.Time
+	Attempts  int
+	CreatedAt time.Time
+	// SentAt is set once the mailer accepted it, DeadAt once it was given up.
+	SentAt, DeadAt time.Time
+	LastError      string
+}

@@ -1,0 +1,382 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/canon"
+	"github.com/usermgmt/usermgmt/internal/token"
+)
+
+// Auth verifies: passwords at login, session tokens and API keys at every
+// request. [Manager.Auth] returns it.
+type Auth struct{ m *Manager }
+
+// Auth returns the service that verifies.
+func (m *Manager) Auth() *Auth { return &Auth{m} }
+
+// Audit verbs of this file.
+const (
+	verbLogin  = "auth.login"
+	verbLogout = "auth.logout"
+	verbLocked = "auth.locked"
+	verbEnter  = "auth.enter_organization"
+)
+
+// LoginRequest is what somebody types to get in.
+type LoginRequest struct {
+	// Name is a username or a primary e-mail address, in any case.
+	Name     string
+	Password string
+	// Org is the organization to enter. Defaults to the home organization if
+	// the user may enter it, and otherwise to the first that the user may.
+	Org OrgID
+	// Application is the application to begin in. Defaults to the membership's
+	// initial application if the user has access to it, and otherwise to none.
+	Application ApplicationID
+	Origin      Origin
+}
+
+// LoginResult is a login that succeeded.
+type LoginResult struct {
+	// Token is the session token, shown once: for a cookie or a header.
+	Token Secret
+	// Actor acts for the rest of this request.
+	Actor Actor
+	// Session is the new session.
+	Session Session
+	// MustChangePassword: the session can do nothing but change the password.
+	MustChangePassword bool
+}
+
+// Login proves a user by password and opens a session.
+//
+// It works in three steps: the attempt is counted and recorded, committed; the
+// password is hashed outside any transaction; the session is opened, unless
+// credentials changed in between. So no roll-back, crash or parallelism gives
+// an attempt away, and at most [Policy.LockoutAttempts] guesses are judged.
+//
+// The checks run in the order: reserved, deactivated, disabled, service,
+// locked, password reset, expired, no password, wrong password; then
+// organization (disabled, not a member, membership disabled), address of the
+// access profile. Until the password is proved every failure is
+// [ErrCredentials], after the same work and the same store traffic, whether or
+// not there is such a user. A proved password of a user who cannot get in gives
+// [ErrUnauthenticated] with the Rule of the check, such as "disabled" or
+// "no_membership"; a locked user's password is not judged at all.
+//
+// Login records "auth.login": attempted before the check, done or refused
+// after it; and when the last permitted attempt was wrong "auth.locked", with a
+// mail to the user. A hash of outdated cost is replaced.
+//
+// Errors: as above, and [ErrOverloaded], which counts no attempt.
+func (s *Auth) Login(ctx context.Context, req LoginRequest) (*LoginResult, error) {
+	const op = "Auth.Login"
+	m := s.m
+	if m.bound {
+		return nil, withOp(op, errBound())
+	}
+	key, err := loginKey(req.Name)
+	if err != nil {
+		key = "\x00" // nobody's
+	}
+	var acc *Account
+	if found, err := m.store.AccountByLogin(ctx, key); err == nil {
+		acc = &found
+	} else if !errors.Is(err, ErrNotFound) {
+		return nil, withOp(op, err)
+	}
+	p, err := m.prove(ctx, acc, req.Password, verbLogin, &actorValue{origin: req.Origin})
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	result, err := m.completeLogin(ctx, acc, p, req)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	m.rehash(ctx, acc, req.Password)
+	return result, nil
+}
+
+// loginKey is the canonical form of what is typed as a login name.
+func loginKey(name string) (string, error) { return canon.Username(name) }
+
+func errBound() error {
+	return &Error{Kind: ErrNotConfigured, Rule: "bound",
+		Detail: "secrets are not verified inside a transaction of the host"}
+}
+
+// proof is a proved password.
+type proof struct {
+	org     Organization // the home organization
+	op      OperationID
+	refused error // the check that refuses this user all the same
+}
+
+// prove checks a password in the first two of the three steps; acc is nil for
+// an unknown user. v says who asks: nobody at a login.
+func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string, v *actorValue) (*proof, error) {
+	known := acc != nil
+	if !known {
+		acc = &Account{}
+	}
+	home, err := m.store.OrgByID(ctx, acc.User.Org)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	policy := m.policyOf(&home)
+	now := m.now()
+	until := policy.lockUntil(now)
+	p := &proof{org: home, op: newID[Operation]()}
+
+	standing := acc.standing()
+	p.refused = wayPassword.gateUser(&standing, now)
+	reason := "password"
+	switch {
+	case !known:
+		reason = "unknown"
+	case p.refused != nil:
+		reason = reasonOf(p.refused)
+	case acc.Credential.Hash == "":
+		reason = "no password"
+	}
+	var state LoginState
+	var reserved bool
+	err = m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
+		var err error
+		state, reserved, err = tx.ReserveAttempt(ctx, acc.User.ID,
+			AttemptRule{Limit: policy.LockoutAttempts, Now: now, LockUntil: until})
+		if err != nil {
+			return err
+		}
+		e := AuditEntry{Verb: verb, Outcome: OutcomeAttempted, Org: acc.User.Org, Subject: acc.User.ID, TargetKind: "user", Target: acc.User.ID.String()}
+		e.Detail.TargetName, e.Detail.Reason = acc.User.Username, reason
+		e = m.complete(e, v, p.op, now)
+		e.FoldKey = foldKey(now, verb, "attempt", e.Operator.String(), e.Target, reason, v.origin.Address)
+		return tx.AppendAudit(ctx, e)
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	guess, possible := canonicalGuess(password)
+	right, err := m.hasher.verify(ctx, acc.Credential.Hash, guess)
+	if err != nil {
+		if reserved {
+			err = errors.Join(err, m.store.ReleaseAttempt(context.WithoutCancel(ctx), acc.User.ID, until))
+		}
+		return nil, err
+	}
+	if right && possible && reserved {
+		return p, nil
+	}
+	if reserved && policy.LockoutAttempts > 0 && state.Failures >= policy.LockoutAttempts && known {
+		if err := m.lockedOut(ctx, acc, policy, v, p.op, now); err != nil {
+			return nil, err
+		}
+	}
+	return nil, &Error{Kind: ErrCredentials}
+}
+
+// standing is the part of a standing that an account tells.
+func (a *Account) standing() Standing {
+	return Standing{
+		User: a.User.ID, Username: a.User.Username, Kind: a.User.Kind, Enabled: a.User.Enabled,
+		Deactivated: !a.User.DeactivatedAt.IsZero(), Reserved: a.User.Reserved,
+		CredentialStatus: a.Credential.Status, MustChange: a.Credential.MustChange, Epoch: a.Credential.Epoch,
+		LockedUntil: a.Login.LockedUntil,
+	}
+}
+
+// lockedOut records and mails that the attempts are used up, and disables the
+// user where the policy says so.
+func (m *Manager) lockedOut(ctx context.Context, acc *Account, policy *Policy, v *actorValue, op OperationID, now time.Time) error {
+	return m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
+		w := &work{m: m, tx: tx, v: v, now: now, op: op, verb: verbLocked}
+		w.on("user", acc.User.ID, acc.User.Org, acc.User.Username)
+		if policy.LockoutDisables {
+			u, err := tx.UserByID(ctx, acc.User.ID)
+			if err != nil {
+				return err
+			}
+			err = w.keepAdministrator(ctx, u.ID, OrgID{})
+			if err == nil && u.Enabled {
+				u.Enabled, u.UpdatedAt = false, now
+				if err := w.saveUser(ctx, u); err != nil {
+					return err
+				}
+			} else if err != nil && !errors.Is(err, ErrConflict) {
+				return err
+			}
+		}
+		w.record(nil, map[string]string{"auth_status": StatusLocked.String()})
+		w.mail(&acc.User, MailLocked, nil)
+		return w.flush(ctx)
+	})
+}
+
+// completeLogin is the third step of a login.
+func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req LoginRequest) (*LoginResult, error) {
+	now := m.now()
+	tok := newSessionToken()
+	var result *LoginResult
+	var w *work
+	err := m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
+		fresh, err := tx.AccountByID(ctx, acc.User.ID)
+		if err != nil {
+			return err
+		}
+		v := &actorValue{door: DoorSession, subject: acc.User.ID, operator: acc.User.ID,
+			subjectName: acc.User.Username, operatorName: acc.User.Username, origin: req.Origin}
+		w = &work{m: m, tx: tx, v: v, now: now, op: p.op, verb: verbLogin}
+		w.on("user", acc.User.ID, acc.User.Org, acc.User.DisplayName())
+		if fresh.Credential.Epoch != acc.Credential.Epoch {
+			return &Error{Kind: ErrCredentials} // changed since the proof
+		}
+		if p.refused != nil {
+			return p.refused
+		}
+		standing := fresh.standing()
+		standing.LockedUntil = time.Time{} // the reservation of this attempt may have set it
+		if err := wayPassword.gateUser(&standing, now); err != nil {
+			return err
+		}
+		if err := tx.RecordLogin(ctx, acc.User.ID, now); err != nil {
+			return err
+		}
+		result, err = w.openSession(ctx, &fresh.User, &fresh.Credential, p, tok,
+			sessionRequest{org: req.Org, app: req.Application, origin: req.Origin})
+		if err != nil {
+			return err
+		}
+		w.org = result.Session.Org
+		w.record(nil, nil)
+		return w.flush(ctx)
+	})
+	if err == nil {
+		return result, nil
+	}
+	if isRefusal(err) && w != nil {
+		err = errors.Join(err, m.recordRefusal(ctx, Actor{w.v}, verbLogin, p.op, w, now, err))
+	}
+	return nil, err
+}
+
+// rehash replaces a hash of outdated cost or scheme. That it may fail, or lose
+// against a change of the password, is no harm: the next login tries again.
+func (m *Manager) rehash(ctx context.Context, acc *Account, password string) {
+	if !m.hasher.outdated(acc.Credential.Hash) {
+		return
+	}
+	guess, _ := canonicalGuess(password)
+	hash, err := m.hasher.hash(ctx, guess)
+	if err == nil {
+		err = m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
+			now, err := tx.AccountByID(ctx, acc.User.ID)
+			if err != nil || now.Credential.Hash != acc.Credential.Hash {
+				return err
+			}
+			now.Credential.Hash = hash
+			return tx.SaveCredential(ctx, now.Credential)
+		})
+	}
+	if err != nil {
+		m.cfg.Logger.InfoContext(ctx, "usermgmt: password hash not renewed", "user", acc.User.ID.String(), "error", err)
+	}
+}
+
+// Session verifies a session token and returns its actor. It is the call of
+// every request: one read, and now and then a write that extends the idle
+// limit. It does not say why a token is refused beyond the Rule, for logs.
+//
+// Errors: [ErrUnauthenticated].
+func (s *Auth) Session(ctx context.Context, sessionToken string, origin Origin) (Actor, error) {
+	const op = "Auth.Session"
+	m := s.m
+	if m.bound {
+		return Actor{}, withOp(op, errBound())
+	}
+	hash, ok := token.SessionHash(sessionToken)
+	if !ok {
+		return Actor{}, withOp(op, refusedEntry("malformed"))
+	}
+	view, err := m.store.SessionByToken(ctx, hash)
+	if err != nil {
+		return Actor{}, withOp(op, unknownUser(err))
+	}
+	now := m.now()
+	v := &actorValue{origin: origin, verified: now}
+	if err := m.admitSession(ctx, m.store, &view, v, now); err != nil {
+		return Actor{}, withOp(op, err)
+	}
+	if stale := now.Add(-touchAfter(view.Session.Idle)); view.Session.SeenAt.Before(stale) {
+		if err := m.store.TouchSession(ctx, view.Session.ID, now, stale); err != nil {
+			return Actor{}, withOp(op, err)
+		}
+	}
+	return Actor{v}, nil
+}
+
+// touchAfter is how old SeenAt may get before it is written again.
+func touchAfter(idle time.Duration) time.Duration { return min(idle/10, time.Minute) }
+
+// keyTouchAfter is how exact [APIKey.LastUsedAt] is.
+const keyTouchAfter = time.Hour
+
+// APIKey verifies an API key and returns its actor: the owner, with the owner's
+// present rights. It is one read, and a write once an hour. A key is never
+// exchanged for a session.
+//
+// Errors: [ErrUnauthenticated].
+func (s *Auth) APIKey(ctx context.Context, key string, origin Origin) (Actor, error) {
+	const op = "Auth.APIKey"
+	m := s.m
+	if m.bound {
+		return Actor{}, withOp(op, errBound())
+	}
+	_, hash, err := token.ParseAPIKey(key)
+	if err != nil {
+		return Actor{}, withOp(op, refusedEntry("malformed"))
+	}
+	view, err := m.store.APIKeyByHash(ctx, hash)
+	if err != nil {
+		return Actor{}, withOp(op, unknownUser(err))
+	}
+	now := m.now()
+	v := &actorValue{origin: origin, verified: now}
+	if err := m.admitKey(ctx, m.store, &view, v, now); err != nil {
+		return Actor{}, withOp(op, err)
+	}
+	if err := v.rights.fromAddress(origin.Address); err != nil {
+		return Actor{}, withOp(op, err)
+	}
+	if stale := now.Add(-keyTouchAfter); view.Key.LastUsedAt.Before(stale) {
+		if err := m.store.TouchAPIKey(ctx, view.Key.ID, now, stale); err != nil {
+			return Actor{}, withOp(op, err)
+		}
+	}
+	return Actor{v}, nil
+}
+
+// fromAddress checks the address against the ranges of the access profile.
+func (s *snapshot) fromAddress(address string) error {
+	if len(s.ranges) == 0 {
+		return nil
+	}
+	if addr, err := netip.ParseAddr(address); err == nil {
+		addr = addr.Unmap().WithZone("")
+		for _, r := range s.ranges {
+			if r.Contains(addr) {
+				return nil
+			}
+		}
+	}
+	return refusedEntry("address")
+}
+
+// Contains reports whether addr lies in the range.
+func (r IPRange) Contains(addr netip.Addr) bool {
+	return r.From.BitLen() == addr.BitLen() && r.From.Compare(addr) <= 0 && addr.Compare(r.To) <= 0
+}

@@ -1,0 +1,225 @@
+package usermgmt
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// The kinds of failure. Every error of this package matches exactly one of
+// them with [errors.Is], or wraps an error of the host's (a store's driver, a
+// mailer, a cancelled context) that matches none.
+var (
+	// ErrNotFound: there is no such record, or the actor may not see it.
+	ErrNotFound = errors.New("not found")
+	// ErrInvalid: a value breaks a rule. [FieldErrors] lists every one.
+	ErrInvalid = errors.New("invalid")
+	// ErrConflict: the change contradicts what is stored (a taken name, a
+	// record in use, the last administrator). Field and Rule say which.
+	ErrConflict = errors.New("conflict")
+	// ErrStale: the record changed since it was read. Read again and retry.
+	ErrStale = errors.New("stale")
+	// ErrLimit: a counted thing is used up (seats, page size, export range).
+	ErrLimit = errors.New("limit reached")
+	// ErrPermission: the actor sees the record but may not do this to it.
+	ErrPermission = errors.New("permission denied")
+	// ErrUnauthenticated: no actor, or one that no longer counts: ended,
+	// expired, disabled, or older than [Config.ActorMaxAge].
+	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrCredentials: the login name or the secret is wrong, or the account
+	// cannot log in. It deliberately says no more.
+	ErrCredentials = errors.New("wrong credentials")
+	// ErrOverloaded: too many passwords are being checked. Nothing was
+	// counted against the account; try again later.
+	ErrOverloaded = errors.New("overloaded")
+	// ErrNotConfigured: the call needs something that [Config] leaves out,
+	// or that this user lacks (mail without an e-mail address).
+	ErrNotConfigured = errors.New("not configured")
+	// ErrTransient: the store gave up for a reason that passes
+	// (serialization, deadlock). Nothing happened; retry the whole unit of work.
+	ErrTransient = errors.New("transient failure")
+	// ErrOutcomeUnknown: the connection was lost while committing. The change
+	// may or may not have happened; ask by the operation's id.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+	// ErrOutsideTx: a store or manager that is not bound to a running unit of
+	// work was called from inside it. Use the bound one.
+	ErrOutsideTx = errors.New("used outside its transaction")
+)
+
+// Error is an error of this package.
+type Error struct {
+	// Op is the call that failed, such as "Users.Create". Empty in a store.
+	Op string
+	// Kind is one of the package's sentinel errors.
+	Kind error
+	// Field is the field at fault in the form of its JSON name ("username"),
+	// or the name of a record ("team"). Empty if there is none.
+	Field string
+	// Rule is a stable lower-case word for the broken rule, such as "taken",
+	// "required", "last_administrator", fit for a switch or a translation.
+	Rule string
+	// Permission is the missing permission of an ErrPermission.
+	Permission Permission
+	// Detail is for operators. It never holds a secret or a personal datum.
+	Detail string
+	// Line is the 1-based line of the input file, 0 where there is none.
+	Line int
+	// Err is the cause, if any. What it is beyond the sentinels is not
+	// covered by any promise of compatibility.
+	Err error
+
+	// hidden: the record exists, but the actor may not know.
+	hidden bool
+}
+
+// Error returns a text for operators.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("usermgmt: ")
+	if e.Op != "" {
+		b.WriteString(e.Op + ": ")
+	}
+	if e.Line > 0 {
+		b.WriteString("line " + strconv.Itoa(e.Line) + ": ")
+	}
+	if e.Field != "" {
+		b.WriteString(e.Field + ": ")
+	}
+	switch {
+	case e.Kind != nil:
+		b.WriteString(e.Kind.Error())
+	case e.Err == nil:
+		b.WriteString("unknown error")
+	}
+	if e.Rule != "" {
+		b.WriteString(" (" + e.Rule + ")")
+	}
+	if e.Permission != "" {
+		b.WriteString(": needs " + string(e.Permission))
+	}
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	if e.Err != nil {
+		if e.Kind != nil || e.Detail != "" {
+			b.WriteString(": ")
+		}
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the kind and the cause.
+func (e *Error) Unwrap() []error {
+	out := make([]error, 0, 2)
+	if e.Kind != nil {
+		out = append(out, e.Kind)
+	}
+	if e.Err != nil {
+		out = append(out, e.Err)
+	}
+	return out
+}
+
+// FieldErrors returns every field problem in err, in the order in which the
+// fields were checked: nil if err names no field.
+func FieldErrors(err error) []*Error {
+	var out []*Error
+	collectFields(err, &out)
+	return out
+}
+
+func collectFields(err error, out *[]*Error) {
+	if err == nil {
+		return
+	}
+	if e, ok := err.(*Error); ok && e.Field != "" { //nolint:errorlint // walks the tree by hand
+		*out = append(*out, e)
+		return
+	}
+	switch u := err.(type) { //nolint:errorlint // walks the tree by hand
+	case interface{ Unwrap() []error }:
+		for _, inner := range u.Unwrap() {
+			collectFields(inner, out)
+		}
+	case interface{ Unwrap() error }:
+		collectFields(u.Unwrap(), out)
+	}
+}
+
+// UserMessage returns a short English sentence about err that may be shown to
+// an end user: it says what to do where the user can do something, and never
+// holds internal detail.
+func UserMessage(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrCredentials):
+		return "The user name or password is wrong, or this account cannot log in."
+	case errors.Is(err, ErrUnauthenticated):
+		return "Please log in."
+	case errors.Is(err, ErrPermission):
+		return "You are not allowed to do this."
+	case errors.Is(err, ErrNotFound):
+		return "This does not exist, or you may not see it."
+	case errors.Is(err, ErrStale):
+		return "Somebody else changed this in the meantime. Please look at it again."
+	case errors.Is(err, ErrLimit):
+		return "A limit is reached."
+	case errors.Is(err, ErrConflict):
+		return "This contradicts something that exists already."
+	case errors.Is(err, ErrInvalid):
+		return "Some of the values are not valid."
+	case errors.Is(err, ErrOverloaded), errors.Is(err, ErrTransient):
+		return "The system is busy. Please try again."
+	case errors.Is(err, ErrNotConfigured):
+		return "This is not available here."
+	}
+	return "Something went wrong."
+}
+
+// problems gathers field errors, so that a caller learns all of them at once.
+type problems struct{ errs []error }
+
+func (p *problems) add(field, rule, detail string) {
+	p.errs = append(p.errs, &Error{Kind: ErrInvalid, Field: field, Rule: rule, Detail: detail})
+}
+
+func (p *problems) addErr(err error) {
+	if err != nil {
+		p.errs = append(p.errs, err)
+	}
+}
+
+func (p *problems) err() error {
+	switch len(p.errs) {
+	case 0:
+		return nil
+	case 1:
+		return p.errs[0]
+	}
+	return errors.Join(p.errs...)
+}
+
+func conflict(field, rule, detail string) error {
+	return &Error{Kind: ErrConflict, Field: field, Rule: rule, Detail: detail}
+}
+
+func invalid(field, rule, detail string) error {
+	return &Error{Kind: ErrInvalid, Field: field, Rule: rule, Detail: detail}
+}
+
+// withOp names the call in an error of this package and leaves others alone.
+func withOp(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*Error); ok && e.Op == "" { //nolint:errorlint // only the outermost error is named
+		named := *e
+		named.Op = op
+		return &named
+	}
+	return &Error{Op: op, Err: err}
+}
+
+func isUnauthenticated(err error) bool { return errors.Is(err, ErrUnauthenticated) }

@@ -1,0 +1,193 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// way is a way in. Each passes the one gate below; the table says which of
+// its checks it needs besides those that all share. A test walks the table.
+type way struct {
+	name string
+	door Door
+	// locked: a lock for wrong passwords refuses it. Open sessions go on, so
+	// that a stranger's guesses cannot throw anybody out.
+	locked bool
+	// reset: a demanded or expired password refuses it.
+	reset bool
+	// interactive: services cannot use it.
+	interactive bool
+}
+
+var (
+	wayPassword = way{name: "password", door: DoorSession, locked: true, reset: true, interactive: true}
+	waySession  = way{name: "session", door: DoorSession, reset: true, interactive: true}
+	wayAPIKey   = way{name: "api key", door: DoorAPIKey, locked: true, reset: true}
+	wayHost     = way{name: "host", door: DoorHost, locked: true, reset: true}
+	wayProxy    = way{name: "proxy", door: DoorProxy, locked: true, interactive: true}
+	wayOperator = way{name: "operator", door: DoorProxy, reset: true, interactive: true}
+)
+
+// waysIn lists every way.
+var waysIn = []way{wayPassword, waySession, wayAPIKey, wayHost, wayProxy, wayOperator}
+
+// gate refuses whoever may not be in. The order is that of the documentation:
+// reserved, deactivated, disabled, kind, locked, password reset, expired, then
+// the organization: disabled, no membership, membership disabled.
+func (w way) gate(st *Standing, now time.Time) error {
+	if err := w.gateUser(st, now); err != nil {
+		return err
+	}
+	switch {
+	case !st.OrgEnabled:
+		return refusedEntry("organization_disabled")
+	case !st.Member:
+		return refusedEntry("no_membership")
+	case !st.MemberEnabled:
+		return refusedEntry("membership_disabled")
+	}
+	return nil
+}
+
+// gateUser is the part of the gate that needs no organization.
+func (w way) gateUser(st *Standing, now time.Time) error {
+	status := st.Status(now)
+	switch {
+	case st.Reserved:
+		return refusedEntry("reserved")
+	case st.Deactivated:
+		return refusedEntry("deactivated")
+	case !st.Enabled:
+		return refusedEntry("disabled")
+	case w.interactive && st.Kind == KindService:
+		return refusedEntry("service")
+	case w.locked && status == StatusLocked:
+		return refusedEntry("locked")
+	case w.reset && st.CredentialStatus == StatusPasswordReset:
+		return refusedEntry("password_reset")
+	case w.reset && st.CredentialStatus == StatusExpired:
+		return refusedEntry("expired")
+	}
+	return nil
+}
+
+func refusedEntry(rule string) error {
+	return &Error{Kind: ErrUnauthenticated, Rule: rule}
+}
+
+// unknownUser turns a user that is not there into somebody unauthenticated.
+func unknownUser(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return &Error{Kind: ErrUnauthenticated, Rule: "unknown"}
+	}
+	return err
+}
+
+// renew verifies v again through s and replaces its rights by present ones.
+func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Time) error {
+	switch v.door {
+	case DoorSystem:
+		return nil
+	case DoorSession, DoorProxy:
+		view, err := s.SessionByID(ctx, v.session)
+		if err != nil {
+			return unknownUser(err)
+		}
+		if view.Session.TokenHash != v.token {
+			return refusedEntry("ended")
+		}
+		return m.admitSession(ctx, s, &view, v, now)
+	case DoorAPIKey:
+		view, err := s.APIKeyByHash(ctx, v.token)
+		if err != nil {
+			return unknownUser(err)
+		}
+		return m.admitKey(ctx, s, &view, v, now)
+	case DoorHost:
+		st, err := s.StandingOf(ctx, v.subject, v.org)
+		if err != nil {
+			return unknownUser(err)
+		}
+		if err := wayHost.gate(&st, now); err != nil {
+			return err
+		}
+		return m.enter(ctx, s, &st, v, now)
+	}
+	return errNoActor()
+}
+
+// admitSession checks a session and its user and fills v.
+func (m *Manager) admitSession(ctx context.Context, s Store, view *SessionView, v *actorValue, now time.Time) error {
+	ses, st := &view.Session, &view.Standing
+	if err := liveSession(ses, now); err != nil {
+		return err
+	}
+	if ses.Epoch != st.Epoch {
+		return refusedEntry("credentials_changed")
+	}
+	w := waySession
+	if ses.Kind == SessionProxy {
+		w = wayProxy
+	}
+	if err := w.gate(st, now); err != nil {
+		return err
+	}
+	v.door, v.subject, v.operator, v.org = DoorSession, ses.User, ses.User, ses.Org
+	v.app, v.role, v.session, v.token, v.epoch = ses.App, ses.Role, ses.ID, ses.TokenHash, ses.Epoch
+	v.restricted = ses.Kind == SessionRestricted || st.MustChange && ses.Kind != SessionProxy
+	if ses.Kind == SessionProxy {
+		v.door, v.operator, v.parent, v.reason = DoorProxy, ses.Operator, ses.Parent, ses.Reason
+		v.narrow = m.proxyMask
+	}
+	if err := m.enter(ctx, s, st, v, now); err != nil {
+		return err
+	}
+	if ses.Kind == SessionProxy {
+		return m.stillProxied(ctx, s, ses, v, now)
+	}
+	return nil
+}
+
+// liveSession checks what a session itself says.
+func liveSession(ses *Session, now time.Time) error {
+	switch {
+	case !ses.EndedAt.IsZero():
+		return refusedEntry("ended")
+	case ses.Parked:
+		return refusedEntry("parked")
+	case !now.Before(ses.ExpiresAt):
+		return refusedEntry("session_expired")
+	case !now.Before(ses.SeenAt.Add(ses.Idle)):
+		return refusedEntry("session_idle")
+	}
+	return nil
+}
+
+// admitKey checks an API key and its owner and fills v.
+func (m *Manager) admitKey(ctx context.Context, s Store, view *KeyView, v *actorValue, now time.Time) error {
+	k, st := &view.Key, &view.Standing
+	if !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+		return refusedEntry("key_expired")
+	}
+	if err := wayAPIKey.gate(st, now); err != nil {
+		return err
+	}
+	v.door, v.subject, v.operator, v.org = DoorAPIKey, k.User, k.User, k.Org
+	v.token, v.key = k.Hash, k.ID
+	v.narrow = m.keyMask(k.Permissions)
+	return m.enter(ctx, s, st, v, now)
+}
+
+// enter gives v its rights in the organization.
+func (m *Manager) enter(ctx context.Context, s Store, st *Standing, v *actorValue, now time.Time) error {
+	snap, err := m.rights.of(ctx, s, st, v.app, v.role, now)
+	if err != nil {
+		return err
+	}
+	v.cat, v.rights, v.subjectName = m.rights.cat, snap, st.Username
+	if v.operator == v.subject {
+		v.operatorName = st.Username
+	}
+	return nil
+}

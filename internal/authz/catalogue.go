@@ -1,0 +1,157 @@
+package authz
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Mask is a set of relations; see the constants.
+type Mask uint8
+
+// The relations between a subject and a record, narrow to wide. Their values
+// are those of the root package's scopes.
+const (
+	Own Mask = 1 << iota
+	Team
+	Subteams
+	Unit
+	Division
+	Organization
+	System
+	Shared
+)
+
+// Grant is a permission name, possibly with "*" parts, and an expanded mask.
+type Grant struct {
+	Name string
+	Mask Mask
+}
+
+// Permission is an entry of a [Catalogue].
+type Permission struct {
+	Name, Object, Action string
+	// Scopes are the relations that exist for it.
+	Scopes Mask
+	// Least is what a wildcard grant becomes that has none of them but is not
+	// empty; 0 if wildcard grants do not reach it.
+	Least Mask
+}
+
+// Catalogue numbers permissions from 0. It is immutable once built.
+type Catalogue struct {
+	number map[string]int
+	perms  []Permission
+}
+
+// NewCatalogue numbers perms in order. Names must be different.
+func NewCatalogue(perms []Permission) (*Catalogue, error) {
+	c := &Catalogue{number: make(map[string]int, len(perms)), perms: perms}
+	for i, p := range perms {
+		if _, ok := c.number[p.Name]; ok {
+			return nil, fmt.Errorf("authz: permission %s is declared twice", p.Name)
+		}
+		c.number[p.Name] = i
+	}
+	return c, nil
+}
+
+// Len is how many permissions there are.
+func (c *Catalogue) Len() int { return len(c.perms) }
+
+// Number returns the number of a permission.
+func (c *Catalogue) Number(name string) (int, bool) {
+	n, ok := c.number[name]
+	return n, ok
+}
+
+// At returns the permission with a number.
+func (c *Catalogue) At(n int) *Permission { return &c.perms[n] }
+
+// Matches reports whether name, possibly with "*" parts, names anything.
+func (c *Catalogue) Matches(name string) bool {
+	if _, ok := c.number[name]; ok {
+		return true
+	}
+	object, action, ok := strings.Cut(name, ".")
+	if !ok {
+		return false
+	}
+	if object != "*" && action != "*" {
+		return false
+	}
+	for i := range c.perms {
+		if (object == "*" || object == c.perms[i].Object) && (action == "*" || action == c.perms[i].Action) {
+			return true
+		}
+	}
+	return false
+}
+
+// Resolve returns the masks that one role or profile grants, by permission
+// number. For each permission the most exact grant of the role counts alone:
+// its name, then "object.*", then "*.action", then "*.*". A wildcard's mask is
+// cut to the scopes that exist, or raised to the least one. Unless provider
+// is set, System becomes Organization.
+func (c *Catalogue) Resolve(grants []Grant, provider bool) []Mask {
+	byName := make(map[string]Mask, len(grants))
+	for _, g := range grants {
+		byName[g.Name] |= g.Mask
+	}
+	out := make([]Mask, len(c.perms))
+	for i := range c.perms {
+		p := &c.perms[i]
+		if m, ok := byName[p.Name]; ok {
+			out[i] = localize(m&p.Scopes, provider)
+			continue
+		}
+		m, ok := byName[p.Object+".*"]
+		if !ok {
+			m, ok = byName["*."+p.Action]
+		}
+		if !ok {
+			m = byName["*.*"]
+		}
+		switch {
+		case m == 0:
+		case m&p.Scopes != 0:
+			out[i] = localize(m&p.Scopes, provider)
+		default:
+			out[i] = localize(p.Least, provider)
+		}
+	}
+	return out
+}
+
+// localize turns System into Organization outside the provider organization.
+// A permission that exists system-wide only is then not granted at all.
+func localize(m Mask, provider bool) Mask {
+	if provider {
+		return m
+	}
+	return m &^ System
+}
+
+// Or adds the masks of src to dst.
+func Or(dst, src []Mask) {
+	for i, m := range src {
+		dst[i] |= m
+	}
+}
+
+// And keeps in dst only what src has too.
+func And(dst, src []Mask) {
+	for i := range dst {
+		dst[i] &= src[i]
+	}
+}
+
+// FirstMissing returns the number of the first permission for which want
+// holds something that have lacks, or -1.
+func FirstMissing(have, want []Mask) int {
+	for i, m := range want {
+		if m&^have[i] != 0 {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,162 @@
+// Package authz decides who may do what. It is pure: it does no I/O, reads no
+// clock and knows neither users nor stores, only identifiers, trees, numbered
+// permissions and masks.
+//
+// A [Catalogue] numbers permissions, a [Tree] numbers the nodes of a
+// hierarchy so that "below" is two comparisons, and a [Subject] is the
+// resolved, immutable rights of one user, whose checks allocate nothing.
+package authz
+
+import (
+	"errors"
+	"slices"
+)
+
+// ID is an identifier of a user, organization, unit or team.
+type ID = [16]byte
+
+// Node is a node of a hierarchy; Parent is zero for a root.
+type Node struct{ ID, Parent ID }
+
+// ErrCycle: the nodes do not form a forest.
+var ErrCycle = errors.New("authz: the hierarchy has a cycle")
+
+// Tree is a numbered forest: every node has a position, and the nodes of a
+// subtree have the positions of one [Span]. It is immutable.
+type Tree struct {
+	pos   map[ID]int32
+	nodes []ID    // by position
+	end   []int32 // by position: one past the last position of the subtree
+}
+
+// Span is a range of positions, End excluded.
+type Span struct{ Start, End int32 }
+
+// Contains reports whether p lies in s.
+func (s Span) Contains(p int32) bool { return p >= s.Start && p < s.End }
+
+// NewTree numbers nodes, which may come in any order. A node whose parent is
+// not among them is a root. It returns [ErrCycle] if some node is not
+// reachable from a root.
+func NewTree(nodes []Node) (*Tree, error) {
+	t := &Tree{
+		pos:   make(map[ID]int32, len(nodes)),
+		nodes: make([]ID, 0, len(nodes)),
+		end:   make([]int32, len(nodes)),
+	}
+	// Children as linked lists over indexes: two slices, no allocation a node.
+	index := t.pos // holds indexes into nodes first, positions afterwards
+	for i, n := range nodes {
+		index[n.ID] = int32(i)
+	}
+	first := make([]int32, len(nodes)+1) // first child; the last is the virtual root
+	next := make([]int32, len(nodes))
+	for i := range first {
+		first[i] = -1
+	}
+	for i := len(nodes) - 1; i >= 0; i-- {
+		parent := int32(len(nodes))
+		if p, ok := index[nodes[i].Parent]; ok && nodes[i].Parent != (ID{}) {
+			parent = p
+		}
+		next[i], first[parent] = first[parent], int32(i)
+	}
+	stack := make([]int32, 0, 64) // positions whose subtree is open
+	at := make([]int32, len(nodes))
+	for cur := first[len(nodes)]; ; {
+		if cur >= 0 {
+			p := int32(len(t.nodes))
+			t.nodes = append(t.nodes, nodes[cur].ID)
+			at[p] = cur
+			stack = append(stack, p)
+			cur = first[cur]
+			continue
+		}
+		if len(stack) == 0 {
+			break
+		}
+		p := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		t.end[p] = int32(len(t.nodes))
+		cur = next[at[p]]
+	}
+	if len(t.nodes) != len(nodes) {
+		return nil, ErrCycle
+	}
+	for p, id := range t.nodes {
+		t.pos[id] = int32(p)
+	}
+	return t, nil
+}
+
+// Len is the number of nodes.
+func (t *Tree) Len() int { return len(t.nodes) }
+
+// At returns the node at a position.
+func (t *Tree) At(p int32) ID { return t.nodes[p] }
+
+// Position returns the position of id.
+func (t *Tree) Position(id ID) (int32, bool) {
+	p, ok := t.pos[id]
+	return p, ok
+}
+
+// Subtree returns the span of the node at p and everything below.
+func (t *Tree) Subtree(p int32) Span { return Span{p, t.end[p]} }
+
+// Below reports whether node is ancestor or lies below it.
+func (t *Tree) Below(ancestor, node ID) bool {
+	a, ok := t.pos[ancestor]
+	if !ok {
+		return false
+	}
+	n, ok := t.pos[node]
+	return ok && t.Subtree(a).Contains(n)
+}
+
+// Ancestors returns the positions of the node at p and of all above it, from
+// the root down.
+func (t *Tree) Ancestors(p int32) []int32 {
+	var out []int32
+	for a := int32(0); a <= p; {
+		if t.Subtree(a).Contains(p) {
+			out = append(out, a)
+			a++
+		} else {
+			a = t.end[a]
+		}
+	}
+	return out
+}
+
+// positions returns the sorted positions of the ids that exist.
+func positions[T ~[16]byte](t *Tree, ids []T) []int32 {
+	out := make([]int32, 0, len(ids))
+	for _, id := range ids {
+		if p, ok := t.pos[ID(id)]; ok {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// spans returns the subtrees of sorted positions as disjoint spans; with
+// strict, without a node that is only its own subtree's root.
+func spans(t *Tree, pos []int32, strict bool) []Span {
+	var out []Span
+	for _, p := range pos {
+		s := t.Subtree(p)
+		if strict {
+			s.Start++
+		}
+		if s.Start >= s.End {
+			continue
+		}
+		if n := len(out); n > 0 && s.Start < out[n-1].End {
+			continue // inside the one before
+		}
+		out = append(out, s)
+	}
+	return out
+}

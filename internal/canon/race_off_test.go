@@ -1,0 +1,6 @@
+//go:build !race
+
+package canon
+
+// stride thins out the exhaustive tests, which are slow under the race detector.
+const stride = 1

@@ -1,0 +1,626 @@
+package usermgmt
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// Members manages the places of users in organizations: the access settings.
+// [Manager.Members] returns it.
+type Members struct{ m *Manager }
+
+// Members returns the service that manages memberships.
+func (m *Manager) Members() *Members { return &Members{m} }
+
+// Audit verbs of memberships.
+const (
+	verbMemberAdd    = "membership.add"
+	verbMemberUpdate = "membership.update"
+	verbMemberEnd    = "membership.end"
+)
+
+// DateFormats are the twelve date formats of AgileApps.
+var dateFormats = func() []string {
+	var out []string
+	for _, order := range [...]string{"MM dd yyyy", "dd MM yyyy", "yyyy dd MM", "yyyy MM dd"} {
+		for _, sep := range [...]string{"/", "-", "."} {
+			out = append(out, strings.ReplaceAll(order, " ", sep))
+		}
+	}
+	return out
+}()
+
+// DateFormats returns the date formats that a user can choose: the four orders
+// of AgileApps with "/", "-" and ".".
+func DateFormats() []string { return slices.Clone(dateFormats) }
+
+// Keys of settings that have a meaning here.
+const (
+	SettingTimeZone   = "time_zone"
+	SettingDateFormat = "date_format"
+)
+
+var licenceWord = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+// into fills a membership.
+func (n *NewMembership) into(m *Membership) {
+	m.Profile, m.PrimaryTeam, m.InitialApp = n.Profile, n.PrimaryTeam, n.InitialApp
+	m.Roles, m.Teams, m.Units = slices.Clone(n.Roles), slices.Clone(n.Teams), slices.Clone(n.Units)
+	m.Licence = n.Licence
+	if m.Licence == "" {
+		m.Licence = LicencePlatform
+	}
+	if !m.PrimaryTeam.IsZero() && !inTeam(m.Teams, m.PrimaryTeam) {
+		m.Teams = append(m.Teams, TeamAssignment{Team: m.PrimaryTeam})
+	}
+	setting(m, SettingTimeZone, n.TimeZone)
+	setting(m, SettingDateFormat, n.DateFormat)
+}
+
+func setting(m *Membership, key, value string) {
+	if value == "" {
+		delete(m.Settings, key)
+		return
+	}
+	if m.Settings == nil {
+		m.Settings = make(map[string]string)
+	}
+	m.Settings[key] = value
+}
+
+func inTeam(teams []TeamAssignment, t TeamID) bool {
+	return slices.ContainsFunc(teams, func(a TeamAssignment) bool { return a.Team == t })
+}
+
+// membershipFields are a membership's fields as audit entries hold them.
+func membershipFields(m *Membership) map[string]string {
+	out := map[string]string{
+		"membership_enabled": strconv.FormatBool(m.Enabled), "profile": m.Profile.String(),
+		"primary_team": m.PrimaryTeam.String(), "licence": string(m.Licence), "seat": strconv.FormatBool(m.Seat),
+		"initial_application": m.InitialApp.String(),
+	}
+	var roles, teams, units []string
+	for _, r := range m.Roles {
+		roles = append(roles, r.Role.String()+period(r.From, r.Until))
+	}
+	for _, t := range m.Teams {
+		teams = append(teams, t.Team.String()+period(t.From, t.Until))
+	}
+	for _, u := range m.Units {
+		units = append(units, u.String())
+	}
+	slices.Sort(roles)
+	slices.Sort(teams)
+	slices.Sort(units)
+	out["roles"], out["teams"], out["units"] = strings.Join(roles, " "), strings.Join(teams, " "), strings.Join(units, " ")
+	for k, v := range m.Settings {
+		out["setting."+k] = v
+	}
+	return out
+}
+
+func period(from, until time.Time) string {
+	if from.IsZero() && until.IsZero() {
+		return ""
+	}
+	text := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339)
+	}
+	return "[" + text(from) + "," + text(until) + ")"
+}
+
+// checkMembership checks a membership that is new (before is nil) or changed:
+// references, the primary team, at least one role, and the subset rule for
+// whatever is added. Scope problems are errors; the rest goes to p.
+func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membership, access []ApplicationAccess, perm Permission, p *problems) error {
+	if before == nil {
+		before = &Membership{}
+	}
+	set, err := w.tx.Policy(ctx, m.Org)
+	if err != nil {
+		return err
+	}
+	policy := compilePolicy(w.m.rights.cat, set)
+	trees, err := w.m.rights.private().treesOf(ctx, w.tx, m.Org, 0)
+	if err != nil {
+		return err
+	}
+	w.normalizeMembership(m)
+
+	profile := policy.profiles[m.Profile]
+	if profile == nil {
+		p.add("profile", "unknown", "no such access profile in the organization")
+	} else if m.Profile != before.Profile {
+		if err := w.mayGrant(profile.masks); err != nil {
+			return err
+		}
+	}
+	if err := w.checkRoles(policy, before.Roles, m.Roles, ApplicationID{}, p); err != nil {
+		return err
+	}
+	for _, acc := range access {
+		if _, ok := policy.reach[acc.Application]; !ok {
+			p.add("access", "unknown", "no such application in the organization")
+		}
+		if len(acc.Roles) == 0 {
+			p.add("access", "required", "an access entry needs a role")
+		}
+		if err := w.checkRoles(policy, nil, acc.Roles, acc.Application, p); err != nil {
+			return err
+		}
+	}
+	if err := w.checkPlaces(u, before, m, policy, trees, perm, p); err != nil {
+		return err
+	}
+	if len(m.Roles) == 0 && len(access) == 0 && len(policy.teamEntries(teamsAt(m, w.now), trees)) == 0 {
+		entries, err := w.tx.AccessOf(ctx, u.ID, m.Org)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			p.add("roles", "required", "at least one role, held directly or by application access")
+		}
+	}
+	if _, ok := policy.reach[m.InitialApp]; !m.InitialApp.IsZero() && !ok {
+		p.add("initial_application", "unknown", "no such application in the organization")
+	}
+	if !licenceWord.MatchString(string(m.Licence)) {
+		p.add("licence", "format", "want 1 to 64 characters a-z, 0-9, _ and -")
+	}
+	if tz := m.Settings[SettingTimeZone]; tz != "" {
+		if _, err := time.LoadLocation(tz); err != nil || tz == "Local" {
+			p.add("time_zone", "unknown", "want an IANA name such as Europe/Berlin")
+		}
+	}
+	if df := m.Settings[SettingDateFormat]; df != "" && !slices.Contains(dateFormats, df) {
+		p.add("date_format", "unknown", "want one of DateFormats")
+	}
+	return nil
+}
+
+func (w *work) normalizeMembership(m *Membership) {
+	slices.SortFunc(m.Units, func(a, b UnitID) int { return slices.Compare(a[:], b[:]) })
+	m.Units = slices.Compact(m.Units)
+	for i := range m.Roles {
+		m.Roles[i].From, m.Roles[i].Until = stored(m.Roles[i].From), stored(m.Roles[i].Until)
+	}
+	for i := range m.Teams {
+		m.Teams[i].From, m.Teams[i].Until = stored(m.Teams[i].From), stored(m.Teams[i].Until)
+	}
+}
+
+// stored is a time of the caller's as stores keep it.
+func stored(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// checkRoles checks roles given directly (app is zero) or in an application.
+func (w *work) checkRoles(policy *orgPolicy, before, after []RoleAssignment, app ApplicationID, p *problems) error {
+	seen := map[RoleID]bool{}
+	for _, a := range after {
+		role := policy.roles[a.Role]
+		switch {
+		case role == nil:
+			p.add("roles", "unknown", "no such role in the organization")
+			continue
+		case seen[a.Role]:
+			p.add("roles", "twice", "the same role twice")
+		case !app.IsZero() && !role.role.App.IsZero() && role.role.App != app:
+			p.add("roles", "application", "the role belongs to another application")
+		case !a.From.IsZero() && !a.Until.IsZero() && !a.From.Before(a.Until):
+			p.add("roles", "period", "ends before it begins")
+		}
+		seen[a.Role] = true
+		if slices.Contains(before, a) {
+			continue
+		}
+		if err := w.mayGrant(role.masks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPlaces checks teams and units: that they exist in the organization, that
+// what is added lies within the actor's scope, and that the roles which the
+// added teams bring do not exceed the actor's rights.
+func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, trees *orgTrees, perm Permission, p *problems) error {
+	var now, old []TeamID
+	for _, t := range m.Teams {
+		if _, ok := trees.teams.Position(authz.ID(t.Team)); !ok {
+			p.add("teams", "unknown", "no such team in the organization")
+			continue
+		}
+		if slices.Contains(now, t.Team) {
+			p.add("teams", "twice", "the same team twice")
+		}
+		now = append(now, t.Team)
+	}
+	for _, t := range before.Teams {
+		old = append(old, t.Team)
+	}
+	switch {
+	case m.PrimaryTeam.IsZero():
+		p.add("primary_team", "required", "every member has a primary team")
+	case !inTeam(m.Teams, m.PrimaryTeam):
+		p.add("primary_team", "not_a_team", "is not one of the teams")
+	}
+	for _, t := range m.Teams {
+		if t.Team == m.PrimaryTeam && (!t.From.IsZero() || !t.Until.IsZero()) {
+			p.add("primary_team", "period", "the primary team is for good")
+		}
+	}
+	for _, id := range m.Units {
+		if _, ok := trees.units.Position(authz.ID(id)); !ok {
+			p.add("units", "unknown", "no such business unit in the organization")
+		}
+	}
+	if p.err() != nil {
+		return nil // the scope of what does not exist is nothing to speak of
+	}
+	join := added(old, now)
+	var owner []UnitID
+	if u.Org == m.Org {
+		owner = []UnitID{u.OwnerUnit}
+	}
+	if err := w.teamsInScope(perm, m.Org, owner, join); err != nil {
+		return err
+	}
+	for _, e := range policy.teamEntries(join, trees) {
+		for _, a := range e.Roles {
+			if r := policy.roles[a.Role]; r != nil {
+				if err := w.mayGrant(r.masks); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, id := range added(before.Units, m.Units) {
+		if err := w.unitInScope(perm, &BusinessUnit{ID: id, Org: m.Org}); err != nil {
+			return &Error{Kind: ErrPermission, Field: "units", Rule: "out_of_scope", Permission: perm}
+		}
+	}
+	return nil
+}
+
+// insertMembership claims the seat and stores the membership with its access
+// entries.
+func (w *work) insertMembership(ctx context.Context, u *User, m *Membership, access []ApplicationAccess) error {
+	if needsSeat(u) && u.DeactivatedAt.IsZero() {
+		if err := w.tx.ClaimSeats(ctx, m.Org, m.Licence, 1); err != nil {
+			return err
+		}
+		m.Seat = true
+	}
+	if err := w.tx.SaveMembership(ctx, *m); err != nil {
+		return err
+	}
+	m.Version = 1
+	for _, acc := range access {
+		e := AccessEntry{ID: newID[AccessEntry](), Org: m.Org, Application: acc.Application, User: u.ID,
+			Roles: acc.Roles, CreatedAt: w.now, UpdatedAt: w.now}
+		if err := w.tx.SaveAccess(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Add makes a user a member of another organization.
+//
+// The actor needs [PermUserMembership] there with a scope that covers the
+// given teams, and must be allowed to see the user: a person of a foreign
+// organization is added by an actor of scope System, or joins by accepting an
+// invitation. The subset rule holds as for [Users.Create]. A seat is taken.
+//
+// Add is atomic. It records "membership.add".
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrInvalid], [ErrConflict] if there
+// is one already, [ErrLimit] without a free seat.
+func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n NewMembership) (*Membership, error) {
+	var out *Membership
+	err := s.m.change(ctx, a, "Members.Add", verbMemberAdd, func(ctx context.Context, w *work) error {
+		u, err := w.tx.UserByID(ctx, user)
+		if err != nil {
+			return err
+		}
+		w.on("user", user, org, u.DisplayName())
+		home, err := w.m.userRecord(ctx, w.tx, w.v, &u)
+		if err != nil {
+			return err
+		}
+		if !w.v.sees(PermUserView, home) {
+			return &Error{Kind: ErrNotFound, hidden: true}
+		}
+		if _, err := w.tx.OrgByID(ctx, org); err != nil {
+			return err
+		}
+		m := Membership{User: user, Org: org, Enabled: true, Rights: 1, CreatedAt: w.now, UpdatedAt: w.now}
+		n.into(&m)
+		if !w.v.can(PermUserMembership, recordOf(&u, &m, org, w.now)) {
+			return &Error{Kind: ErrPermission, Permission: PermUserMembership}
+		}
+		if u.Reserved {
+			return &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserMembership}
+		}
+		var p problems
+		if err := w.checkMembership(ctx, &u, nil, &m, n.Access, PermUserMembership, &p); err != nil {
+			return err
+		}
+		if err := p.err(); err != nil {
+			return err
+		}
+		if err := w.insertMembership(ctx, &u, &m, n.Access); err != nil {
+			return err
+		}
+		w.record(nil, membershipFields(&m))
+		out = &m
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// MembershipUpdate changes a membership; nil leaves a part alone.
+type MembershipUpdate struct {
+	Enabled              *bool
+	Profile              *ProfileID
+	Roles                *[]RoleAssignment
+	Teams                *[]TeamAssignment
+	PrimaryTeam          *TeamID // joins it and moves the mark; the old one stays a team
+	Units                *[]UnitID
+	Licence              *LicenceType
+	InitialApp           *ApplicationID
+	TimeZone, DateFormat *string
+}
+
+func (c *MembershipUpdate) apply(m *Membership) {
+	set(&m.Enabled, c.Enabled)
+	set(&m.Profile, c.Profile)
+	set(&m.Licence, c.Licence)
+	set(&m.InitialApp, c.InitialApp)
+	set(&m.PrimaryTeam, c.PrimaryTeam)
+	if c.Roles != nil {
+		m.Roles = slices.Clone(*c.Roles)
+	}
+	if c.Teams != nil {
+		m.Teams = slices.Clone(*c.Teams)
+	}
+	if c.Units != nil {
+		m.Units = slices.Clone(*c.Units)
+	}
+	if c.PrimaryTeam != nil && !c.PrimaryTeam.IsZero() && !inTeam(m.Teams, *c.PrimaryTeam) {
+		m.Teams = append(m.Teams, TeamAssignment{Team: *c.PrimaryTeam})
+	}
+	if c.TimeZone != nil {
+		setting(m, SettingTimeZone, *c.TimeZone)
+	}
+	if c.DateFormat != nil {
+		setting(m, SettingDateFormat, *c.DateFormat)
+	}
+}
+
+// rights reports whether c changes what a member may do, and places whether it
+// changes teams, units or the enabled flag.
+func (c *MembershipUpdate) rights() bool { return c.Profile != nil || c.Roles != nil }
+
+func (c *MembershipUpdate) places() bool {
+	return c.Enabled != nil || c.Teams != nil || c.PrimaryTeam != nil || c.Units != nil || c.Licence != nil
+}
+
+// Update changes a membership, if version is the stored one. The zero org is
+// the actor's.
+//
+// Profile and roles need [PermUserGrant], teams, units, licence and the enabled
+// flag [PermUserMembership], all on the user as a member of the organization;
+// the initial application, time zone and date format need either, or
+// [PermUserEditProfile] on oneself. Whatever is added lies within the actor's
+// scope and rights; removing is always allowed, except the last role, the
+// primary team, and the last active administrator. Nobody changes their own
+// profile, roles, teams or units upward: the subset rule sees to that.
+//
+// Update is atomic; the new rights hold from the next verification or change.
+// It records "membership.update".
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrStale], [ErrInvalid],
+// [ErrConflict] with the Rule "last_administrator", [ErrLimit] without a free
+// seat of a new licence type.
+func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, version int64, c MembershipUpdate) (*Membership, error) {
+	var out *Membership
+	err := s.m.change(ctx, a, "Members.Update", verbMemberUpdate, func(ctx context.Context, w *work) error {
+		mem, err := w.changeableMember(ctx, user, org, &c)
+		if err != nil {
+			return err
+		}
+		if mem.Membership.Version != version {
+			return &Error{Kind: ErrStale, Field: "version"}
+		}
+		before := mem.Membership
+		before.Settings = maps.Clone(before.Settings)
+		m := mem.Membership
+		c.apply(&m)
+		perm := PermUserMembership
+		var p problems
+		if err := w.checkMembership(ctx, &mem.User, &before, &m, nil, perm, &p); err != nil {
+			return err
+		}
+		if err := p.err(); err != nil {
+			return err
+		}
+		if m.Profile != before.Profile || before.Enabled && !m.Enabled {
+			if err := w.losesAdministrator(ctx, &m); err != nil {
+				return err
+			}
+		}
+		if m.Licence != before.Licence && m.Seat {
+			if err := w.tx.ClaimSeats(ctx, m.Org, m.Licence, 1); err != nil {
+				return err
+			}
+			if err := w.tx.ClaimSeats(ctx, m.Org, before.Licence, -1); err != nil {
+				return err
+			}
+		}
+		if before.Enabled && !m.Enabled {
+			if _, err := w.tx.EndSessions(ctx, user, m.Org, SessionID{}, w.now, "membership disabled"); err != nil {
+				return err
+			}
+		}
+		m.Rights++
+		m.UpdatedAt = w.now
+		if err := w.tx.SaveMembership(ctx, m); err != nil {
+			return err
+		}
+		m.Version++
+		w.record(membershipFields(&before), membershipFields(&m))
+		out = &m
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// changeableMember loads a member to whom the actor may apply c.
+func (w *work) changeableMember(ctx context.Context, user UserID, org OrgID, c *MembershipUpdate) (*Member, error) {
+	if org.IsZero() {
+		org = w.v.org
+	}
+	mem, r, err := w.member(ctx, user, org)
+	if err != nil {
+		return nil, err
+	}
+	if mem.User.Reserved {
+		return nil, &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserMembership}
+	}
+	if c.rights() {
+		if err := w.need(PermUserGrant, PermUserView, r); err != nil {
+			return nil, err
+		}
+	}
+	if c.places() {
+		if err := w.need(PermUserMembership, PermUserView, r); err != nil {
+			return nil, err
+		}
+	}
+	if !c.rights() && !c.places() && !(user == w.v.subject && w.v.can(PermUserEditProfile, r)) && !w.v.can(PermUserGrant, r) {
+		if err := w.need(PermUserMembership, PermUserView, r); err != nil {
+			return nil, err
+		}
+	}
+	return mem, nil
+}
+
+// losesAdministrator refuses a change after which the organization has no
+// active administrator.
+func (w *work) losesAdministrator(ctx context.Context, m *Membership) error {
+	profile, err := w.tx.ProfileByID(ctx, m.Profile)
+	if err != nil {
+		return err
+	}
+	if profile.Administrator && m.Enabled {
+		return nil
+	}
+	return w.keepAdministrator(ctx, m.User, m.Org)
+}
+
+// End ends a membership, and in the same transaction everything in it: roles,
+// application access, units, teams, API key, sessions, proxy list and seat. The
+// zero org is the actor's. The home membership can be ended too; the user then
+// cannot log in there.
+//
+// The actor needs [PermUserMembership] on the user as a member of the
+// organization. Not the last active administrator.
+//
+// End records "membership.end".
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrConflict].
+func (s *Members) End(ctx context.Context, a Actor, user UserID, org OrgID) error {
+	return s.m.change(ctx, a, "Members.End", verbMemberEnd, func(ctx context.Context, w *work) error {
+		enabled := false
+		mem, err := w.changeableMember(ctx, user, org, &MembershipUpdate{Enabled: &enabled})
+		if err != nil {
+			return err
+		}
+		m := &mem.Membership
+		if err := w.keepAdministrator(ctx, user, m.Org); err != nil {
+			return err
+		}
+		if m.Seat {
+			if err := w.tx.ClaimSeats(ctx, m.Org, m.Licence, -1); err != nil {
+				return err
+			}
+		}
+		if err := w.tx.DeleteMembership(ctx, user, m.Org, w.now); err != nil {
+			return err
+		}
+		w.record(membershipFields(m), nil)
+		return nil
+	})
+}
+
+// Get returns a user's membership. The zero org is the actor's. The actor needs
+// [PermUserView] on the user as a member, or is the user.
+//
+// Errors: [ErrNotFound].
+func (s *Members) Get(ctx context.Context, a Actor, user UserID, org OrgID) (*Membership, error) {
+	const op = "Members.Get"
+	v, err := s.m.read(a)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	if org.IsZero() {
+		org = v.org
+	}
+	mem, r, err := s.m.memberRecord(ctx, s.m.store, user, org)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	if !v.sees(PermUserView, r) {
+		return nil, withOp(op, &Error{Kind: ErrNotFound})
+	}
+	return &mem.Membership, nil
+}
+
+// ListOf returns the memberships of a user: of oneself all of them, of others
+// those that the actor may see.
+//
+// Errors: [ErrNotFound] if there is none to see.
+func (s *Members) ListOf(ctx context.Context, a Actor, user UserID) ([]Membership, error) {
+	const op = "Members.ListOf"
+	v, err := s.m.read(a)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	u, err := s.m.store.UserByID(ctx, user)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	all, err := s.m.store.MembershipsOf(ctx, user)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	now := s.m.now()
+	out := slices.DeleteFunc(all, func(m Membership) bool {
+		return user != v.subject && !v.can(PermUserView, recordOf(&u, &m, m.Org, now))
+	})
+	if len(out) == 0 {
+		return nil, withOp(op, &Error{Kind: ErrNotFound})
+	}
+	return out, nil
+}

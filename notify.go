@@ -1,0 +1,88 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Mailer sends mail. The host gives one in [Config.Mailer].
+type Mailer interface {
+	// Send sends one message, or returns an error; it is then tried again
+	// later. Sending an equal Message.ID twice should deliver it once: after a
+	// crash between sending and noting that, a message comes again.
+	Send(ctx context.Context, m Message) error
+}
+
+// The kinds of messages. The Values that each has besides are named here.
+const (
+	MailWelcome         = "welcome"          // username
+	MailPasswordChanged = "password_changed" //nolint:gosec // a name
+	MailLocked          = "account_locked"
+	MailLoginChanged    = "login_changed" // username; to the old and the new address
+	MailEnabled         = "account_enabled"
+	MailDisabled        = "account_disabled"
+	MailKeyGenerated    = "api_key_generated" // public_id
+	MailExported        = "export_finished"   // rows
+)
+
+// Delivery limits.
+const (
+	deliveryLease    = 5 * time.Minute
+	deliveryAttempts = 10
+)
+
+// Delivered counts what [Manager.Deliver] did.
+type Delivered struct{ Sent, Failed, Dead int }
+
+// Deliver hands at most limit due messages of the outbox to the mailer. A
+// message that fails comes again after 1, 2, 4 … minutes; after the tenth
+// failure it is kept as dead with its error. Any number of processes may
+// deliver at once: no message is taken by two within five minutes.
+//
+// Messages are written in the transactions that cause them, so none is sent for
+// a change that was rolled back, and none is lost to a crash.
+//
+// Errors: [ErrNotConfigured] without [Config.Mailer]; otherwise only the
+// store's. A mailer's error is kept with the message and logged.
+func (m *Manager) Deliver(ctx context.Context, limit int) (Delivered, error) {
+	const op = "Deliver"
+	var d Delivered
+	if m.cfg.Mailer == nil {
+		return d, withOp(op, &Error{Kind: ErrNotConfigured, Field: "mailer"})
+	}
+	if limit < 1 || limit > MaxPageSize {
+		return d, withOp(op, &Error{Kind: ErrLimit, Field: "limit"})
+	}
+	now := m.now()
+	batch, err := m.store.ClaimMessages(ctx, now, now.Add(deliveryLease), limit)
+	if err != nil {
+		return d, withOp(op, err)
+	}
+	for _, msg := range batch {
+		sendErr := m.cfg.Mailer.Send(ctx, msg)
+		if sendErr != nil && ctx.Err() != nil {
+			return d, withOp(op, errors.Join(ctx.Err(), sendErr)) // the lease ends by itself
+		}
+		at := m.now()
+		switch {
+		case sendErr == nil:
+			msg.SentAt, msg.LastError = at, ""
+			d.Sent++
+		case msg.Attempts >= deliveryAttempts:
+			msg.DeadAt, msg.LastError = at, sendErr.Error()
+			d.Dead++
+		default:
+			msg.NotBefore, msg.LastError = at.Add(time.Minute<<(msg.Attempts-1)), sendErr.Error()
+			d.Failed++
+		}
+		if sendErr != nil {
+			m.cfg.Logger.WarnContext(ctx, "usermgmt: mail failed", "message", msg.ID.String(), "kind", msg.Kind,
+				"attempts", msg.Attempts, "error", sendErr)
+		}
+		if err := m.store.SettleMessage(ctx, msg); err != nil {
+			return d, withOp(op, err)
+		}
+	}
+	return d, nil
+}

@@ -1,0 +1,400 @@
+package usermgmt
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/canon"
+	"github.com/usermgmt/usermgmt/internal/phc"
+	"github.com/usermgmt/usermgmt/internal/testonly"
+)
+
+// Secret is a secret in clear text, such as a new API key. It is shown once:
+// every way of printing or encoding it gives a placeholder, and only
+// [Secret.Reveal] gives the text.
+type Secret struct{ text string }
+
+const redacted = "[secret]"
+
+// Reveal returns the text, for the one who may have it.
+func (s Secret) Reveal() string { return s.text }
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return s.text == "" }
+
+// String returns a placeholder.
+func (Secret) String() string { return redacted }
+
+// Format writes a placeholder whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue implements [slog.LogValuer] with a placeholder.
+func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON encodes a placeholder.
+func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
+
+// MarshalText encodes a placeholder.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// HashConfig is the cost of new password hashes, argon2id (RFC 9106), and the
+// limit on what is hashed at once. Hashes of another cost or scheme are
+// replaced when their user logs in.
+type HashConfig struct {
+	// MemoryKiB and Passes: at least one of OWASP's pairs, such as 19456 and 2.
+	// Defaults to that pair.
+	MemoryKiB uint32
+	Passes    uint32
+	// Threads defaults to 1.
+	Threads uint8
+	// Workers is how many passwords are hashed at once. Defaults to
+	// GOMAXPROCS. Memory is bounded by about 2 × Workers × MemoryKiB.
+	Workers int
+	// Queue is how many callers may wait for a worker; further ones get
+	// [ErrOverloaded] at once, waiting ones when their context ends. Defaults
+	// to 64 × Workers.
+	Queue int
+	// Permit allows a cost that is fit for tests only. Only package
+	// usermgmttest can make one.
+	Permit testonly.Permit
+}
+
+// hasher computes password hashes, a bounded number at a time.
+type hasher struct {
+	params  phc.Argon2id
+	slots   chan struct{}
+	waiting atomic.Int64
+	limit   int64
+	dummy   string       // the hash of nothing anybody knows
+	hashes  atomic.Int64 // how many were computed; the enumeration test reads it
+}
+
+func newHasher(c *HashConfig) (*hasher, error) {
+	if c.MemoryKiB == 0 {
+		c.MemoryKiB = 19456
+	}
+	if c.Passes == 0 {
+		c.Passes = 2
+	}
+	if c.Threads == 0 {
+		c.Threads = 1
+	}
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	if c.Queue == 0 {
+		c.Queue = 64 * c.Workers
+	}
+	var p problems
+	params := phc.Argon2id{Memory: c.MemoryKiB, Time: c.Passes, Threads: c.Threads}
+	if err := params.Validate(!c.Permit.Weak); err != nil {
+		p.add("hash", "cost", err.Error())
+	}
+	if c.Workers < 1 || c.Queue < 0 {
+		p.add("hash", "range", "want at least one worker and no negative queue")
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	h := &hasher{params: params, slots: make(chan struct{}, c.Workers), limit: int64(c.Queue)}
+	h.dummy = params.Hash([]byte(rand.Text()), randomBytes(16))
+	return h, nil
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // cannot fail since Go 1.24: the program ends instead
+	return b
+}
+
+func random32() (b [32]byte) {
+	copy(b[:], randomBytes(32))
+	return b
+}
+
+// acquire waits for a worker.
+func (h *hasher) acquire(ctx context.Context) error {
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	if h.waiting.Add(1) > h.limit {
+		h.waiting.Add(-1)
+		return &Error{Kind: ErrOverloaded, Rule: "queue_full"}
+	}
+	defer h.waiting.Add(-1)
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &Error{Kind: ErrOverloaded, Rule: "waited", Err: ctx.Err()}
+	}
+}
+
+func (h *hasher) release() { <-h.slots }
+
+// hash returns the stored form of a canonical password.
+func (h *hasher) hash(ctx context.Context, password []byte) (string, error) {
+	if err := h.acquire(ctx); err != nil {
+		return "", err
+	}
+	defer h.release()
+	h.hashes.Add(1)
+	return h.params.Hash(password, randomBytes(16)), nil
+}
+
+// verify compares a canonical password with a stored hash, or with one that
+// nothing equals if there is none. It does the work of one hash in any case.
+func (h *hasher) verify(ctx context.Context, stored string, password []byte) (bool, error) {
+	if err := h.acquire(ctx); err != nil {
+		return false, err
+	}
+	defer h.release()
+	h.hashes.Add(1)
+	known := stored != ""
+	parsed, err := phc.Parse(stored)
+	if err != nil {
+		known = false
+		if parsed, err = phc.Parse(h.dummy); err != nil {
+			return false, err
+		}
+	}
+	return parsed.Verify(password) && known, nil
+}
+
+func (h *hasher) outdated(stored string) bool {
+	parsed, err := phc.Parse(stored)
+	return err == nil && parsed.NeedsRehash(h.params)
+}
+
+// canonicalGuess is the canonical form of a password that somebody claims to
+// know. What cannot be a password is replaced by something that is none either,
+// so that checking it costs the same.
+func canonicalGuess(password string) (guess []byte, possible bool) {
+	b, err := canon.Password(password)
+	if err != nil || len(b) == 0 {
+		return []byte{0}, false
+	}
+	return b, true
+}
+
+// Passwords sets and suggests passwords. [Manager.Passwords] returns it.
+type Passwords struct{ m *Manager }
+
+// Passwords returns the service that sets and suggests passwords.
+func (m *Manager) Passwords() *Passwords { return &Passwords{m} }
+
+// Audit verbs of this file.
+const (
+	verbChangePassword = "password.change" //nolint:gosec // a verb
+	verbSetPassword    = "password.set"    //nolint:gosec // a verb
+)
+
+// Suggest returns a random password of at least 20 characters that obeys the
+// policy of the organization; the zero org is the policy of [Config].
+//
+// Errors: [ErrNotFound] if there is no such organization.
+func (p *Passwords) Suggest(ctx context.Context, org OrgID) (Secret, error) {
+	policy := p.m.cfg.Policy
+	if !org.IsZero() {
+		o, err := p.m.store.OrgByID(ctx, org)
+		if err != nil {
+			return Secret{}, withOp("Passwords.Suggest", err)
+		}
+		policy = p.m.policyOf(&o)
+	}
+	return Secret{policy.suggest()}, nil
+}
+
+// PasswordChange is a change of one's own password.
+type PasswordChange struct {
+	Current string
+	New     string
+	// Confirm, if not empty, must equal New.
+	Confirm string
+}
+
+// Change sets the actor's own password, which is also all that a restricted
+// session can do.
+//
+// The current password is required and counts like a login: wrong ones lock
+// the user. The new one obeys the policy of the home organization and differs
+// from the current one. Every session of the user ends, the one that asks among
+// them; the result is a new one in the same organization, nil if the host
+// authenticated the actor itself. The status becomes active. Not during a proxy
+// login, and not with an API key.
+//
+// Change is atomic. It records "password.change" and mails a notice.
+//
+// Errors: [ErrCredentials] if the current password is wrong; [ErrInvalid] with
+// every broken rule of the new one; [ErrPermission]; [ErrOverloaded].
+func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*LoginResult, error) {
+	const op = "Passwords.Change"
+	m := p.m
+	if a.IsZero() || a.v.door != DoorSession && a.v.door != DoorHost {
+		return nil, m.change(ctx, a, op, verbChangePassword, func(context.Context, *work) error {
+			return &Error{Kind: ErrPermission, Rule: "own_session_only"}
+		})
+	}
+	if m.bound {
+		return nil, withOp(op, errBound())
+	}
+	acc, err := m.store.AccountByID(ctx, a.v.subject)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	proof, err := m.prove(ctx, &acc, c.Current, verbChangePassword, a.v)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	hash, err := m.newPassword(ctx, &acc.User, &proof.org, c.New, c.Confirm, c.Current)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	token := newSessionToken()
+	var result *LoginResult
+	err = m.change(ctx, a, op, verbChangePassword, func(ctx context.Context, w *work) error {
+		cred, err := w.storePassword(ctx, &acc, hash, false)
+		if err != nil {
+			return err
+		}
+		if err := w.tx.ClearAttempts(ctx, acc.User.ID, time.Time{}); err != nil { // the proof clears the counter
+			return err
+		}
+		if _, err := w.tx.EndSessions(ctx, acc.User.ID, OrgID{}, SessionID{}, w.now, "password changed"); err != nil {
+			return err
+		}
+		if w.v.door != DoorSession {
+			return nil
+		}
+		result, err = w.openSession(ctx, &acc.User, &cred, proof, token, sessionRequest{org: w.v.org, app: w.v.app, origin: w.v.origin})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// Set sets another user's password, as an administrator. With mustChange the
+// user can log in with it once more only to change it; otherwise the status
+// becomes active.
+//
+// The actor needs [PermUserSetPassword] on the user, whose home must be the
+// actor's organization, and who may not hold rights that the actor lacks. Not
+// oneself, reserved users, services, or during a proxy login. The user's
+// sessions end. The mail that tells the user does not hold the password.
+//
+// Set is atomic. It records "password.set".
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrInvalid] with every broken rule,
+// [ErrOverloaded].
+func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, confirm string, mustChange bool) error {
+	const op = "Passwords.Set"
+	m := p.m
+	if _, err := m.read(a); err != nil {
+		return m.change(ctx, a, op, verbSetPassword, func(context.Context, *work) error { return err })
+	}
+	// Hash outside the transaction; whether it may be set is decided inside.
+	var hash string
+	var invalidNew error
+	if acc, err := m.store.AccountByID(ctx, user); err == nil {
+		org, err := m.store.OrgByID(ctx, acc.User.Org)
+		if err != nil {
+			return withOp(op, err)
+		}
+		if a.Has(PermUserSetPassword) {
+			hash, invalidNew = m.newPassword(ctx, &acc.User, &org, password, confirm, "")
+			if errors.Is(invalidNew, ErrOverloaded) {
+				return withOp(op, invalidNew)
+			}
+		}
+	} else if !errors.Is(err, ErrNotFound) {
+		return withOp(op, err)
+	}
+	return m.change(ctx, a, op, verbSetPassword, func(ctx context.Context, w *work) error {
+		acc, err := w.account(ctx, user, PermUserSetPassword)
+		if err != nil {
+			return err
+		}
+		if acc.User.ID == w.v.subject {
+			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermUserSetPassword}
+		}
+		if acc.User.Kind == KindService {
+			return conflict("user", "service", "services have no password")
+		}
+		if err := w.notStronger(ctx, &acc.User); err != nil {
+			return err
+		}
+		if invalidNew != nil {
+			return invalidNew
+		}
+		if _, err := w.storePassword(ctx, acc, hash, mustChange); err != nil {
+			return err
+		}
+		if err := w.tx.ClearAttempts(ctx, user, time.Time{}); err != nil {
+			return err
+		}
+		_, err = w.tx.EndSessions(ctx, user, OrgID{}, SessionID{}, w.now, "password set by an administrator")
+		return err
+	})
+}
+
+// newPassword checks a new password and returns its hash.
+func (m *Manager) newPassword(ctx context.Context, u *User, org *Organization, password, confirm, current string) (string, error) {
+	var p problems
+	b, err := canon.Password(password)
+	switch {
+	case err != nil:
+		p.add("password", "characters", "is not valid text or longer than 1024 bytes")
+	case confirm != "" && confirm != password:
+		p.add("confirm", "mismatch", "is not the same as the password")
+	}
+	if err == nil {
+		m.policyOf(org).check(b, contextWords(u, org), &p)
+		if current != "" && current == password {
+			p.add("password", "reused", "is the present one")
+		}
+	}
+	if err := p.err(); err != nil {
+		return "", err
+	}
+	return m.hasher.hash(ctx, b)
+}
+
+// storePassword replaces the hash, if the credential is still of the epoch that
+// acc was read with, and records and mails that.
+func (w *work) storePassword(ctx context.Context, acc *Account, hash string, mustChange bool) (Credential, error) {
+	now, err := w.tx.AccountByID(ctx, acc.User.ID)
+	if err != nil {
+		return Credential{}, err
+	}
+	c := now.Credential
+	if c.Epoch != acc.Credential.Epoch {
+		return Credential{}, &Error{Kind: ErrStale, Field: "password"}
+	}
+	before := credentialFields(&c)
+	c.Hash, c.ChangedAt, c.MustChange, c.Status = hash, w.now, mustChange, StatusActive
+	c.Epoch++
+	if err := w.tx.SaveCredential(ctx, c); err != nil {
+		return Credential{}, err
+	}
+	w.on("user", acc.User.ID, acc.User.Org, acc.User.DisplayName())
+	after := credentialFields(&c)
+	after["password"] = "changed"
+	w.record(before, after)
+	w.mail(&now.User, MailPasswordChanged, nil)
+	return c, nil
+}
+
+func credentialFields(c *Credential) map[string]string {
+	return map[string]string{"auth_status": c.Status.String(), "must_change": fmt.Sprint(c.MustChange)}
+}

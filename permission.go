@@ -1,0 +1,230 @@
+package usermgmt
+
+import "strings"
+
+// Permission names one right as "object.action", both lower-case words of
+// a-z, 0-9 and _, such as "user.edit". The catalogue of a [Manager] says which
+// exist; see [Object].
+//
+// In a [Grant] either part may be "*": "*.view" is a default for every object
+// that the same role or profile does not mention for that action, and "*.*" for
+// every permission it does not mention.
+type Permission string
+
+// The permissions of this package's own objects. Hosts add theirs with
+// [Config.Objects].
+const (
+	PermUserView          Permission = "user.view"
+	PermUserCreate        Permission = "user.create"
+	PermUserEdit          Permission = "user.edit"
+	PermUserAssign        Permission = "user.assign"         // change the owner unit
+	PermUserEnable        Permission = "user.enable"         // enable and disable
+	PermUserDeactivate    Permission = "user.deactivate"     // deactivate and reactivate
+	PermUserUnlock        Permission = "user.unlock"         // the Activate button
+	PermUserSetPassword   Permission = "user.set_password"   // OroCRM: Password management
+	PermUserGrant         Permission = "user.grant"          // profile, roles, application access
+	PermUserMembership    Permission = "user.membership"     // teams, units, joining and ending
+	PermUserManageAPIKey  Permission = "user.manage_api_key" //nolint:gosec // a name, not a secret
+	PermUserEndSessions   Permission = "user.end_sessions"
+	PermUserConfigure     Permission = "user.configure"
+	PermUserEditProfile   Permission = "user.edit_profile" // OroCRM: Update own profile
+	PermUserExport        Permission = "user.export"
+	PermUserImport        Permission = "user.import"
+	PermOrgView           Permission = "organization.view"
+	PermOrgCreate         Permission = "organization.create" // only system-wide
+	PermOrgEdit           Permission = "organization.edit"
+	PermOrgDisable        Permission = "organization.disable" // only system-wide
+	PermUnitView          Permission = "unit.view"
+	PermUnitCreate        Permission = "unit.create"
+	PermUnitEdit          Permission = "unit.edit"
+	PermUnitDelete        Permission = "unit.delete"
+	PermTeamView          Permission = "team.view"
+	PermTeamCreate        Permission = "team.create"
+	PermTeamEdit          Permission = "team.edit"
+	PermTeamDelete        Permission = "team.delete"
+	PermRoleView          Permission = "role.view"
+	PermRoleCreate        Permission = "role.create"
+	PermRoleEdit          Permission = "role.edit"
+	PermRoleDelete        Permission = "role.delete"
+	PermProfileView       Permission = "profile.view"
+	PermProfileCreate     Permission = "profile.create"
+	PermProfileEdit       Permission = "profile.edit"
+	PermProfileDelete     Permission = "profile.delete"
+	PermApplicationView   Permission = "application.view"
+	PermApplicationManage Permission = "application.manage"
+	PermPolicyEdit        Permission = "policy.edit"    // password and session policy
+	PermExportMarks       Permission = "export.mark"    // which fields an export holds
+	PermLicenceView       Permission = "licence.view"   //
+	PermLicenceManage     Permission = "licence.manage" // pool sizes; only system-wide
+	PermAuditView         Permission = "audit.view"
+	PermAuditRecord       Permission = "audit.record"
+	PermProxyLogin        Permission = "proxy.login"
+	PermProxyConfigure    Permission = "proxy.configure"
+)
+
+// Scope is a set of relations between the actor and a record. A permission is
+// granted with a scope, and holds for a record that relates by at least one of
+// its members. The zero Scope is "None".
+type Scope uint8
+
+// The relations.
+const (
+	// ScopeOwn: the record's owner is the subject (OroCRM: User).
+	ScopeOwn Scope = 1 << iota
+	// ScopeTeam: subject and owner share a team.
+	ScopeTeam
+	// ScopeSubteams: a team of the owner lies below a team of the subject.
+	ScopeSubteams
+	// ScopeUnit: a unit of the record is assigned to the subject (Business Unit).
+	ScopeUnit
+	// ScopeDivision: a unit of the record lies below an assigned one (Division).
+	ScopeDivision
+	// ScopeOrganization: the record belongs to the current organization.
+	ScopeOrganization
+	// ScopeSystem: any record of any organization. It counts only while the
+	// current organization is the provider organization and is
+	// ScopeOrganization elsewhere.
+	ScopeSystem
+	// ScopeShared: the record's owner team shares it by a [SharingPolicy].
+	ScopeShared
+)
+
+// ScopeHierarchy is the reach of AgileApps' permissions hierarchy: one's own
+// teams and the teams below them.
+const ScopeHierarchy = ScopeTeam | ScopeSubteams
+
+// Expand adds what the members of s imply: Division implies Unit, Unit and
+// Team imply Own, Organization implies everything but System, and System
+// implies everything. Stored grants are always expanded.
+func (s Scope) Expand() Scope {
+	switch {
+	case s&ScopeSystem != 0:
+		return ^Scope(0)
+	case s&ScopeOrganization != 0:
+		return ^ScopeSystem
+	}
+	if s&ScopeDivision != 0 {
+		s |= ScopeUnit
+	}
+	if s&(ScopeUnit|ScopeTeam) != 0 {
+		s |= ScopeOwn
+	}
+	return s
+}
+
+// Has reports whether s contains every member of t.
+func (s Scope) Has(t Scope) bool { return s&t == t }
+
+var scopeNames = [8]string{"own", "team", "subteams", "unit", "division", "organization", "system", "shared"}
+
+// String lists the members that no other member implies, joined with "|", such
+// as "division" or "team|subteams"; "none" for the zero Scope.
+func (s Scope) String() string {
+	if s == 0 {
+		return "none"
+	}
+	var parts []string
+	for i, name := range scopeNames {
+		bit := Scope(1) << i
+		if s&bit != 0 && (s&^bit).Expand()&bit == 0 {
+			parts = append(parts, name)
+		}
+	}
+	return strings.Join(parts, "|")
+}
+
+// ParseScope reads the form that [Scope.String] writes and expands it.
+func ParseScope(text string) (Scope, error) {
+	var s Scope
+	if text == "none" {
+		return 0, nil
+	}
+parts:
+	for part := range strings.SplitSeq(text, "|") {
+		for i, name := range scopeNames {
+			if part == name {
+				s |= 1 << i
+				continue parts
+			}
+		}
+		return 0, invalid("scope", "unknown", "not a scope")
+	}
+	return s.Expand(), nil
+}
+
+// Grant gives a permission with a scope. A Grant with scope 0 is an explicit
+// None: it keeps the same role's "*" defaults away from the permission. It does
+// not take away what another role or the profile grants: roles only add.
+type Grant struct {
+	Permission Permission
+	Scope      Scope
+}
+
+// Ownership says how records of an object belong to people, and so which
+// scopes exist for its permissions (orocrm.md 12.2).
+type Ownership uint8
+
+// The kinds of ownership.
+const (
+	// OwnedByUser: every scope exists.
+	OwnedByUser Ownership = iota + 1
+	// OwnedByUnit: Unit, Division, Organization, System.
+	OwnedByUnit
+	// OwnedByTeam: Team, Subteams, Organization, System.
+	OwnedByTeam
+	// OwnedByOrganization: Organization, System. The ownership of capabilities
+	// that are on or off.
+	OwnedByOrganization
+	// Unowned: System only. "*" grants of a narrower scope do not reach it.
+	Unowned
+)
+
+// Scopes returns the scopes that exist for records so owned.
+func (o Ownership) Scopes() Scope {
+	switch o {
+	case OwnedByUser:
+		return ^Scope(0)
+	case OwnedByUnit:
+		return ScopeUnit | ScopeDivision | ScopeOrganization | ScopeSystem
+	case OwnedByTeam:
+		return ScopeTeam | ScopeSubteams | ScopeOrganization | ScopeSystem
+	case OwnedByOrganization:
+		return ScopeOrganization | ScopeSystem
+	case Unowned:
+		return ScopeSystem
+	}
+	return 0
+}
+
+// Object declares a kind of record and the actions on it. Hosts register
+// their own with [Config.Objects] and then grant, check and explain them
+// exactly like the built-in ones.
+type Object struct {
+	// Name is the first part of the permissions, such as "lead".
+	Name string
+	// Ownership fixes the scopes.
+	Ownership Ownership
+	// Actions are the second parts, such as "view", "create", "edit".
+	Actions []string
+	// SystemOnly lists those actions that can be granted with scope System
+	// only. "*" grants of a narrower scope do not reach them.
+	SystemOnly []string
+	// Label is an English name for people. Defaults to Name.
+	Label string
+}
+
+// Record is what a check must know of a record: where it belongs. Gets and
+// lists of this package fill it themselves; hosts fill it from their own row,
+// or from [Access.Placements] for records that a user owns.
+type Record struct {
+	// Org is the organization of the record. A record of another organization
+	// than the actor's current one relates by System only.
+	Org OrgID
+	// Owner is the user who owns it; for a user, that user.
+	Owner UserID
+	// OwnerUnits are the units that it belongs to: the owning unit, or the
+	// units assigned to the owning user.
+	OwnerUnits []UnitID
+	// OwnerTeams are the teams of the owner.
+	OwnerTeams []TeamID
+}

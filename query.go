@@ -1,0 +1,129 @@
+package usermgmt
+
+import "time"
+
+// Limits of lists.
+const (
+	// DefaultPageSize is the size of a page when none is asked for.
+	DefaultPageSize = 50
+	// MaxPageSize is the largest page; asking for more is [ErrLimit].
+	MaxPageSize = 1000
+)
+
+// Position is where a page begins: after the row with this order key and id.
+// The zero Position is the beginning.
+type Position struct {
+	// Key is the row's value in the order of the list; of a time, its UTC form
+	// "2006-01-02T15:04:05.000000Z".
+	Key string
+	ID  [16]byte // the row's identifier
+}
+
+// IsZero reports whether p is the beginning.
+func (p Position) IsZero() bool { return p == Position{} }
+
+// ListQuery selects a page of a short list.
+type ListQuery struct {
+	// Search keeps the rows whose NameKey contains it; empty keeps all. Lists
+	// of things without a name ignore it.
+	Search string
+	After  Position
+	Limit  int // at least 1
+}
+
+// View is one of the user grid's views. In a list of an organization's members
+// a user counts as enabled if both the user and the membership are.
+type View uint8
+
+// The views. The zero View is ViewActive.
+const (
+	ViewActive      View = iota // enabled, whether or not they can log in
+	ViewAll                     // everybody
+	ViewDisabled                // not enabled, deactivated ones among them
+	ViewCannotLogIn             // enabled, with a status other than active
+	ViewDeactivated             // deactivated
+)
+
+// UserSort is an order of a list of users. Each has an index, and ends with
+// the user's ID so that it is total.
+type UserSort uint8
+
+// The orders. The zero UserSort is SortName.
+const (
+	SortName     UserSort = iota // NameKey
+	SortUsername                 // UsernameKey
+	SortEmail                    // EmailKey; users without one come first
+	SortCreated                  // CreatedAt
+)
+
+// UserQuery selects users. All conditions hold together; a zero one is none.
+type UserQuery struct {
+	// Org keeps the members of the organization; zero is the whole store.
+	Org  OrgID
+	View View
+	// Now decides who is locked in ViewCannotLogIn.
+	Now time.Time
+	// Search keeps users whose SearchKey contains it.
+	Search string
+	// Home keeps users whose home is the organization Org.
+	Home bool
+	// The following need Org.
+	Profile  ProfileID
+	Role     RoleID // held directly
+	Team     TeamID // a member of it
+	TeamTree TeamID // a member of it or of a team below
+	Unit     UnitID // owned by it
+	UnitTree UnitID // owned by it or by a unit below
+	Kind     UserKind
+	// Newsletter, if not nil, keeps users whose flag is equal.
+	Newsletter *bool
+	// Visible keeps what an actor may see. Nil is everything.
+	Visible *Filter
+
+	Sort  UserSort
+	Desc  bool
+	After Position // in the direction of the list
+	Limit int      // at least 1
+}
+
+// Filter is the set of records that an actor has a permission on: those that
+// match any of its parts. It is what [Access.Filter] returns, for lists of
+// this package and for the host's own tables.
+type Filter struct {
+	// System: every record of every organization. Org: every record of Org.
+	System bool
+	Org    OrgID // the organization that the other parts are limited to
+	All    bool  // every record of Org
+	// Owners: records owned by one of the users.
+	Owners []UserID
+	// Units, UnitTrees: records of one of the units, or of it and below.
+	Units, UnitTrees []UnitID
+	// Teams, TeamTrees: records whose owner is in one of the teams, or in one
+	// of the teams strictly below it.
+	Teams, TeamTrees []TeamID
+}
+
+// Nothing reports whether no record matches.
+func (f *Filter) Nothing() bool {
+	return f != nil && !f.System && !f.All && len(f.Owners) == 0 &&
+		len(f.Units) == 0 && len(f.UnitTrees) == 0 && len(f.Teams) == 0 && len(f.TeamTrees) == 0
+}
+
+// AuditQuery selects audit entries. All conditions hold together; a zero one
+// is none.
+type AuditQuery struct {
+	Org       OrgID // zero is the whole store
+	Operator  UserID
+	Subject   UserID
+	Target    string
+	Verb      string
+	Operation OperationID
+	Outcome   Outcome
+	From      time.Time // At >= From
+	Until     time.Time // At < Until
+	// Visible keeps entries whose operator or subject matches, by membership of
+	// Org; Units and UnitTrees by the owner unit. Nil is everything.
+	Visible *Filter
+	After   AuditID // older than
+	Limit   int     // at least 1
+}

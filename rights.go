@@ -1,0 +1,378 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// stamps are what a snapshot of rights was built from. A snapshot is used only
+// while they equal what the store says, so there is nothing to invalidate.
+type stamps struct{ rights, policy, trees, system int64 }
+
+func (s *Standing) stamps() stamps { return stamps{s.Rights, s.Policy, s.Trees, s.SystemPolicy} }
+
+type rightsKey struct {
+	user UserID
+	org  OrgID
+	app  ApplicationID
+	role RoleID
+}
+
+// snapshot is the immutable resolved rights of one user in one organization,
+// application and role in force.
+type snapshot struct {
+	*authz.Subject
+	stamps stamps
+	until  time.Time // the next beginning or end of a time-bound assignment
+	teams  []TeamID
+	units  []UnitID
+	ranges []IPRange // of the access profile
+}
+
+// source says where grants come from; Explain shows it.
+type source struct {
+	Source
+	masks []authz.Mask
+}
+
+// orgPolicy is the compiled policy set of an organization.
+type orgPolicy struct {
+	set      PolicySet
+	roles    map[RoleID]*compiled
+	profiles map[ProfileID]*compiled
+	byTeam   map[TeamID][]AccessEntry
+	limited  []bool                   // by permission: its object lives in some application
+	reach    map[ApplicationID][]bool // by permission: the application holds its object
+
+	mu      sync.Mutex
+	vectors map[string]*vectors
+}
+
+type compiled struct {
+	role    *Role
+	profile *AccessProfile
+	masks   []authz.Mask
+}
+
+type vectors struct{ grants, held []authz.Mask }
+
+type orgTrees struct {
+	stamp        int64
+	units, teams *authz.Tree
+}
+
+func compilePolicy(cat *authz.Catalogue, set PolicySet) *orgPolicy {
+	p := &orgPolicy{
+		set:      set,
+		roles:    make(map[RoleID]*compiled, len(set.Roles)),
+		profiles: make(map[ProfileID]*compiled, len(set.Profiles)),
+		byTeam:   map[TeamID][]AccessEntry{},
+		limited:  make([]bool, cat.Len()),
+		reach:    make(map[ApplicationID][]bool, len(set.Applications)),
+		vectors:  map[string]*vectors{},
+	}
+	for i := range set.Roles {
+		r := &set.Roles[i]
+		p.roles[r.ID] = &compiled{role: r, masks: resolveGrants(cat, r.Grants, set.Org.Provider)}
+	}
+	for i := range set.Profiles {
+		f := &set.Profiles[i]
+		p.profiles[f.ID] = &compiled{profile: f, masks: resolveGrants(cat, f.Grants, set.Org.Provider)}
+	}
+	for _, e := range set.TeamAccess {
+		p.byTeam[e.Team] = append(p.byTeam[e.Team], e)
+	}
+	for _, app := range set.Applications {
+		holds := make([]bool, cat.Len())
+		for n := range holds {
+			if slices.Contains(app.Objects, cat.At(n).Object) {
+				holds[n], p.limited[n] = true, true
+			}
+		}
+		p.reach[app.ID] = holds
+	}
+	return p
+}
+
+func buildTrees(set TreeSet) (*orgTrees, error) {
+	units := make([]authz.Node, len(set.Units))
+	for i, n := range set.Units {
+		units[i] = authz.Node{ID: authz.ID(n.ID), Parent: authz.ID(n.Parent)}
+	}
+	teams := make([]authz.Node, len(set.Teams))
+	for i, n := range set.Teams {
+		teams[i] = authz.Node{ID: authz.ID(n.ID), Parent: authz.ID(n.Parent)}
+	}
+	t := &orgTrees{stamp: set.Stamp}
+	var err error
+	if t.units, err = authz.NewTree(units); err != nil {
+		return nil, err
+	}
+	t.teams, err = authz.NewTree(teams)
+	return t, err
+}
+
+// clock gathers the next instant at which a time-bound assignment changes.
+type clock struct {
+	now, next time.Time
+	future    bool // assignments that have not begun count too
+}
+
+func (c *clock) counts(from, until time.Time) bool {
+	for _, t := range [2]time.Time{from, until} {
+		if t.After(c.now) && (c.next.IsZero() || t.Before(c.next)) {
+			c.next = t
+		}
+	}
+	return (c.future || !from.After(c.now)) && (until.IsZero() || c.now.Before(until))
+}
+
+// holding is everything of one user that rights are made of.
+type holding struct {
+	membership *Membership
+	access     []AccessEntry // that name the user
+	app        ApplicationID
+	role       RoleID
+}
+
+// sources lists what grants the holder anything in the current application
+// and role, in a fixed order: the profile, roles held directly, application
+// access of the user, of the teams. Application access is listed only inside
+// its application.
+func (p *orgPolicy) sources(h holding, trees *orgTrees, c *clock) (list []source, teams []TeamID) {
+	if f := p.profiles[h.membership.Profile]; f != nil {
+		list = append(list, source{Source{Kind: SourceProfile, Name: f.profile.Name, Profile: f.profile.ID}, f.masks})
+	}
+	for _, t := range h.membership.Teams {
+		if c.counts(t.From, t.Until) {
+			teams = append(teams, t.Team)
+		}
+	}
+	add := func(s Source, a RoleAssignment) {
+		r := p.roles[a.Role]
+		if r == nil || !c.counts(a.From, a.Until) {
+			return
+		}
+		if !r.role.App.IsZero() && r.role.App != h.app {
+			return
+		}
+		if p.set.Org.SwitchRoles && !h.role.IsZero() && a.Role != h.role {
+			return
+		}
+		s.Name, s.Role = r.role.Name, r.role.ID
+		list = append(list, source{s, r.masks})
+	}
+	for _, a := range h.membership.Roles {
+		add(Source{Kind: SourceRole}, a)
+	}
+	if h.app.IsZero() {
+		return list, teams
+	}
+	for _, e := range h.access {
+		if e.Application == h.app {
+			for _, a := range e.Roles {
+				add(Source{Kind: SourceAccess, Access: e.ID}, a)
+			}
+		}
+	}
+	for _, e := range p.teamEntries(teams, trees) {
+		if e.Application == h.app {
+			for _, a := range e.Roles {
+				add(Source{Kind: SourceTeamAccess, Access: e.ID, Team: e.Team}, a)
+			}
+		}
+	}
+	return list, teams
+}
+
+// teamEntries returns the access entries of teams and of the teams above them:
+// a nested team takes on what its parents have (agileapps.md 6).
+func (p *orgPolicy) teamEntries(teams []TeamID, trees *orgTrees) []AccessEntry {
+	if len(p.byTeam) == 0 {
+		return nil
+	}
+	seen := map[int32]bool{}
+	var out []AccessEntry
+	for _, t := range teams {
+		pos, ok := trees.teams.Position(authz.ID(t))
+		if !ok {
+			continue
+		}
+		for _, a := range trees.teams.Ancestors(pos) {
+			if !seen[a] {
+				seen[a] = true
+				out = append(out, p.byTeam[TeamID(trees.teams.At(a))]...)
+			}
+		}
+	}
+	return out
+}
+
+// inApplication reports whether the holder has an entry for app at all.
+func (p *orgPolicy) inApplication(h holding, app ApplicationID, trees *orgTrees, c *clock) bool {
+	for _, e := range h.access {
+		if e.Application == app {
+			return true
+		}
+	}
+	var teams []TeamID
+	for _, t := range h.membership.Teams {
+		if c.counts(t.From, t.Until) {
+			teams = append(teams, t.Team)
+		}
+	}
+	for _, e := range p.teamEntries(teams, trees) {
+		if e.Application == app {
+			return true
+		}
+	}
+	return false
+}
+
+// combine joins sources. Users with the same sources share the result.
+func (p *orgPolicy) combine(list []source, app ApplicationID) *vectors {
+	key := make([]byte, 0, 16*(len(list)+1))
+	key = append(key, app[:]...)
+	for _, s := range list {
+		key = append(append(key, s.Profile[:]...), s.Role[:]...)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v := p.vectors[string(key)]; v != nil {
+		return v
+	}
+	held := make([]authz.Mask, len(p.limited))
+	for _, s := range list {
+		authz.Or(held, s.masks)
+	}
+	grants := slices.Clone(held)
+	reach := p.reach[app]
+	for n := range grants {
+		if p.limited[n] && (reach == nil || !reach[n]) {
+			grants[n] = 0
+		}
+	}
+	v := &vectors{grants, held}
+	if len(p.vectors) < maxVectors {
+		p.vectors[string(key)] = v
+	}
+	return v
+}
+
+const maxVectors = 4096
+
+// rights resolves rights through a store. A manager bound to a transaction has
+// its own without the shared caches, so that nothing uncommitted gets into them.
+type rights struct {
+	cat       *authz.Catalogue
+	snapshots *cache[rightsKey, *snapshot]
+	policies  *cache[OrgID, *orgPolicy]
+	trees     *cache[OrgID, *orgTrees]
+}
+
+func newRights(cat *authz.Catalogue, budget int64) *rights {
+	return &rights{
+		cat:       cat,
+		snapshots: newCache[rightsKey, *snapshot](budget / 2),
+		policies:  newCache[OrgID, *orgPolicy](budget / 4),
+		trees:     newCache[OrgID, *orgTrees](budget / 4),
+	}
+}
+
+// private returns rights with the same catalogue and no caches.
+func (r *rights) private() *rights { return &rights{cat: r.cat} }
+
+func (r *rights) policy(ctx context.Context, s Store, org OrgID, policy, system int64) (*orgPolicy, error) {
+	if p, ok := r.policies.get(org); ok && p.set.Policy == policy && p.set.SystemPolicy == system {
+		return p, nil
+	}
+	set, err := s.Policy(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	p := compilePolicy(r.cat, set)
+	r.policies.put(org, p, int64(1024+len(set.Roles)*(512+r.cat.Len())+len(set.Profiles)*(512+r.cat.Len())+len(set.TeamAccess)*256))
+	return p, nil
+}
+
+func (r *rights) treesOf(ctx context.Context, s Store, org OrgID, stamp int64) (*orgTrees, error) {
+	if t, ok := r.trees.get(org); ok && t.stamp == stamp {
+		return t, nil
+	}
+	set, err := s.Trees(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	t, err := buildTrees(set)
+	if err != nil {
+		return nil, err
+	}
+	r.trees.put(org, t, int64(512+64*(len(set.Units)+len(set.Teams))))
+	return t, nil
+}
+
+// compiledOrg is the policy and the trees that a standing speaks of, or newer.
+type compiledOrg struct {
+	policy *orgPolicy
+	trees  *orgTrees
+}
+
+func (r *rights) org(ctx context.Context, s Store, st *Standing) (compiledOrg, error) {
+	policy, err := r.policy(ctx, s, st.Org, st.Policy, st.SystemPolicy)
+	if err != nil {
+		return compiledOrg{}, err
+	}
+	trees, err := r.treesOf(ctx, s, st.Org, st.Trees)
+	return compiledOrg{policy, trees}, err
+}
+
+// of returns the snapshot for a standing: a cached one whose stamps match, or
+// a new one. The stamps are read before what they stand for, so a snapshot is
+// never older than it says.
+func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationID, role RoleID, now time.Time) (*snapshot, error) {
+	key := rightsKey{st.User, st.Org, app, role}
+	if snap, ok := r.snapshots.get(key); ok && snap.stamps == st.stamps() && (snap.until.IsZero() || now.Before(snap.until)) {
+		return snap, nil
+	}
+	org, err := r.org(ctx, s, st)
+	if err != nil {
+		return nil, err
+	}
+	h, err := r.holding(ctx, s, st.User, st.Org, app, role)
+	if err != nil {
+		return nil, err
+	}
+	c := clock{now: now}
+	list, teams := org.policy.sources(h, org.trees, &c)
+	v := org.policy.combine(list, app)
+	snap := &snapshot{
+		Subject: authz.NewSubject(authz.ID(st.User), authz.ID(st.Org), org.trees.units, org.trees.teams, h.membership.Units, teams),
+		stamps:  stamps{h.membership.Rights, org.policy.set.Policy, org.trees.stamp, org.policy.set.SystemPolicy},
+		until:   c.next,
+		teams:   teams,
+		units:   h.membership.Units,
+	}
+	snap.Grants, snap.Held = v.grants, v.held
+	if f := org.policy.profiles[h.membership.Profile]; f != nil {
+		snap.ranges = f.profile.IPRanges
+	}
+	r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(teams)+len(snap.units))+160))
+	return snap, nil
+}
+
+func (r *rights) holding(ctx context.Context, s Store, user UserID, org OrgID, app ApplicationID, role RoleID) (holding, error) {
+	mem, err := s.MembershipOf(ctx, user, org)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return holding{}, err
+	}
+	access, err := s.AccessOf(ctx, user, org)
+	if err != nil {
+		return holding{}, err
+	}
+	return holding{&mem, access, app, role}, nil
+}

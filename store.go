@@ -1,0 +1,386 @@
+package usermgmt
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Store keeps the data. Hosts choose one (package store/memory or
+// store/postgres) or write their own: the comments here are the whole
+// contract, and package store/storetest checks it.
+//
+// # What a store does, and what it does not
+//
+// A store persists, keeps uniqueness and references, compares versions, orders
+// lists and is atomic. It never sees an [Actor], never decides who may, never
+// normalises (keys come ready-made and are compared and ordered as bytes),
+// never reads a clock and never makes an identifier or a stamp.
+//
+// # Values
+//
+// Values go in and out by copy: a store keeps no memory of its caller's
+// arguments and hands out none of its own. An empty slice or map may come back
+// as nil and the other way round. Times are UTC with microsecond precision.
+//
+// # Save
+//
+// Each Save method inserts if the given Version is 0, and stores Version 1.
+// Otherwise it replaces the row whose key is equal if the stored version is
+// the given one, and stores the given version plus one. It fails with
+// [ErrStale] if the versions differ, [ErrNotFound] if there is no such row,
+// and [ErrConflict] if an insert meets an equal identifier, a key that must be
+// unique is taken (Rule "taken", Field the field), or a named record does not
+// exist (Rule "reference").
+//
+// # Delete
+//
+// Each Delete method fails with [ErrNotFound] if there is no such row and with
+// [ErrConflict], Rule "in_use", while another row names it.
+//
+// # Transactions
+//
+// Every change takes part in a transaction: on a store that is not bound to
+// one, a single call is its own. A write inside a transaction may report its
+// failure when it is called or only when Tx ends; its callers therefore must
+// not rely on seeing it at once. After a failure inside a transaction
+// everything else there fails too, until Tx returns. Reads see the
+// transaction's own writes.
+//
+// Errors of the contract match with errors.Is and may be wrapped. Any other
+// error is the store's own and means that nothing happened.
+type Store interface {
+	// Tx runs fn in a transaction: everything done through the store that fn
+	// is given commits if fn returns nil, and nothing does otherwise. The
+	// error of fn comes back unchanged in errors.Is terms.
+	//
+	// Called on a bound store, Tx joins: fn's work becomes part of the outer
+	// transaction, but is undone alone if fn fails and the outer goes on.
+	//
+	// fn may run more than once, each time on a fresh view. The store and the
+	// context that fn is given are for fn alone, in one goroutine. Calling the
+	// unbound store with that context fails with [ErrOutsideTx].
+	//
+	// A reader never waits for an open transaction and never sees its changes.
+	Tx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
+
+	// ClaimBootstrap succeeds once in the life of the store and fails with
+	// [ErrConflict] ever after. It counts only if its transaction commits.
+	ClaimBootstrap(ctx context.Context, at time.Time) error
+
+	OrgStore
+	UnitStore
+	TeamStore
+	UserStore
+	MemberStore
+	RoleStore
+	ApplicationStore
+	CredentialStore
+	SessionStore
+	KeyStore
+	ProxyStore
+	LicenceStore
+	AuditStore
+	OutboxStore
+	FileStore
+}
+
+// OrgStore keeps organizations and their stamps.
+type OrgStore interface {
+	// SaveOrg: NameKey is unique. At most one organization is the provider
+	// (Field "provider"). PrimaryAdmin and RootTeam are not checked.
+	SaveOrg(ctx context.Context, o Organization) error
+	OrgByID(ctx context.Context, id OrgID) (Organization, error)
+	// OrgByName finds by NameKey.
+	OrgByName(ctx context.Context, nameKey string) (Organization, error)
+	// ListOrgs returns a page in the order of NameKey.
+	ListOrgs(ctx context.Context, q ListQuery) ([]Organization, error)
+	// LockOrg makes transactions that call it for the same organization run
+	// one after the other, to their ends; the zero id is a lock of its own,
+	// for what is system-wide. Reads after it see what the one before
+	// committed. Outside a transaction it does nothing.
+	LockOrg(ctx context.Context, id OrgID) error
+	// BumpStamps adds 1 to the organization's policy stamp and, if trees is
+	// set, to its trees stamp. The zero id is the system-wide policy stamp.
+	// Stamps start at 1. It cannot fail for a stale version.
+	BumpStamps(ctx context.Context, id OrgID, trees bool) error
+	// Policy reads, in one consistent view, everything that rights in the
+	// organization depend on besides memberships.
+	Policy(ctx context.Context, id OrgID) (PolicySet, error)
+	// Trees reads the shape of the unit and team trees in one consistent view.
+	Trees(ctx context.Context, id OrgID) (TreeSet, error)
+}
+
+// PolicySet is what [OrgStore.Policy] reads. Slices are in no order.
+type PolicySet struct {
+	Org          Organization
+	Roles        []Role          // of the organization and system-wide
+	Profiles     []AccessProfile // of the organization and system-wide
+	Applications []Application   // of the organization and system-wide
+	TeamAccess   []AccessEntry   // of the organization, those that name a team
+	Sharing      []SharingPolicy
+	// The stamps, as in [Standing].
+	Policy, SystemPolicy int64
+}
+
+// TreeSet is what [OrgStore.Trees] reads. Slices are in no order.
+type TreeSet struct {
+	Units []UnitNode
+	Teams []TeamNode
+	Stamp int64 // the trees stamp
+}
+
+// UnitNode is the place of a unit in its tree.
+type UnitNode struct{ ID, Parent UnitID }
+
+// TeamNode is the place of a team in its tree.
+type TeamNode struct{ ID, Parent TeamID }
+
+// UnitStore keeps business units.
+type UnitStore interface {
+	// SaveUnit: the parent must exist in the same organization; that the tree
+	// has no cycle is the caller's duty. ID and Org never change.
+	SaveUnit(ctx context.Context, u BusinessUnit) error
+	// DeleteUnit: users that it owns, memberships and child units use it.
+	DeleteUnit(ctx context.Context, id UnitID) error
+	UnitByID(ctx context.Context, id UnitID) (BusinessUnit, error)
+	// ListUnits returns a page of the organization's units in the order of
+	// NameKey, then ID.
+	ListUnits(ctx context.Context, org OrgID, q ListQuery) ([]BusinessUnit, error)
+}
+
+// TeamStore keeps teams and sharing policies.
+type TeamStore interface {
+	// SaveTeam: as SaveUnit. A second team without parent in the organization
+	// is a conflict (Field "parent", Rule "taken").
+	SaveTeam(ctx context.Context, t Team) error
+	// DeleteTeam: memberships, child teams, access entries and sharing
+	// policies use it. Proxy lists that name it do not; they lose the entry.
+	DeleteTeam(ctx context.Context, id TeamID) error
+	TeamByID(ctx context.Context, id TeamID) (Team, error)
+	// ListTeams is as ListUnits.
+	ListTeams(ctx context.Context, org OrgID, q ListQuery) ([]Team, error)
+	// SaveSharing: NameKey is unique in the organization; teams and roles exist.
+	SaveSharing(ctx context.Context, p SharingPolicy) error
+	DeleteSharing(ctx context.Context, id SharingID) error
+	SharingByID(ctx context.Context, id SharingID) (SharingPolicy, error)
+}
+
+// UserStore keeps users. Users are never deleted.
+type UserStore interface {
+	// SaveUser: UsernameKey and EmailKey are unique together over all users of
+	// the store: neither may be another user's either (Field "username" or
+	// "email"). The pair of Source and ExternalID, if not empty, is unique
+	// (Field "external_id"). OwnerUnit exists and belongs to Org; ReportsTo and
+	// Responsible exist. An insert also makes the user's Credential (Status
+	// StatusActive, Epoch 1, Version 1) and its LoginState.
+	SaveUser(ctx context.Context, u User) error
+	UserByID(ctx context.Context, id UserID) (User, error)
+	// UsersByID returns the users that exist, in any order, each once.
+	UsersByID(ctx context.Context, ids []UserID) ([]User, error)
+	// AccountByLogin finds by UsernameKey or EmailKey. It does the same work,
+	// as far as the store can, whether or not there is such a user.
+	AccountByLogin(ctx context.Context, key string) (Account, error)
+	AccountByID(ctx context.Context, id UserID) (Account, error)
+	// UserByExternalID finds by the pair.
+	UserByExternalID(ctx context.Context, source, externalID string) (User, error)
+	// ListUsers returns a page of users.
+	ListUsers(ctx context.Context, q UserQuery) ([]User, error)
+	// StreamMembers yields every user that q selects with the membership of
+	// q.Org, which must be set, in the order of q.Sort, ignoring q.After and
+	// q.Limit. It sees one consistent view from beginning to end and holds only
+	// a bounded part in memory. After an error it yields nothing more.
+	StreamMembers(ctx context.Context, q UserQuery) iter.Seq2[Member, error]
+}
+
+// MemberStore keeps memberships. The key is User and Org.
+type MemberStore interface {
+	// SaveMembership: user, profile, roles, teams, units and initial
+	// application exist; teams and units belong to Org.
+	SaveMembership(ctx context.Context, m Membership) error
+	// DeleteMembership ends the membership and removes, in the organization,
+	// the user's API key, proxy list and access entries; it ends the sessions
+	// that the user has there, with the reason "membership" at at.
+	DeleteMembership(ctx context.Context, user UserID, org OrgID, at time.Time) error
+	MembershipOf(ctx context.Context, user UserID, org OrgID) (Membership, error)
+	// MembershipsOf returns all of the user's memberships in the order of Org.
+	MembershipsOf(ctx context.Context, user UserID) ([]Membership, error)
+	// Memberships returns the memberships of users in org that exist, in any order.
+	Memberships(ctx context.Context, org OrgID, users []UserID) ([]Membership, error)
+	// BumpRights adds 1 to the membership's Rights, leaving Version alone. It
+	// does nothing if there is no such membership.
+	BumpRights(ctx context.Context, user UserID, org OrgID) error
+}
+
+// RoleStore keeps roles and access profiles.
+type RoleStore interface {
+	// SaveRole: NameKey is unique among the roles of equal Org and App.
+	SaveRole(ctx context.Context, r Role) error
+	// DeleteRole: memberships, access entries and sharing policies use it.
+	DeleteRole(ctx context.Context, id RoleID) error
+	RoleByID(ctx context.Context, id RoleID) (Role, error)
+	// SaveProfile: NameKey is unique among the profiles of equal Org.
+	SaveProfile(ctx context.Context, p AccessProfile) error
+	// DeleteProfile: memberships use it.
+	DeleteProfile(ctx context.Context, id ProfileID) error
+	ProfileByID(ctx context.Context, id ProfileID) (AccessProfile, error)
+	// ProfileByName finds by Org (zero for system-wide) and NameKey.
+	ProfileByName(ctx context.Context, org OrgID, nameKey string) (AccessProfile, error)
+}
+
+// ApplicationStore keeps applications and access entries.
+type ApplicationStore interface {
+	// SaveApplication: NameKey is unique among the applications of equal Org.
+	SaveApplication(ctx context.Context, a Application) error
+	// DeleteApplication: memberships, roles and access entries use it.
+	DeleteApplication(ctx context.Context, id ApplicationID) error
+	ApplicationByID(ctx context.Context, id ApplicationID) (Application, error)
+	// SaveAccess: application, user or team and roles exist; application and
+	// subject are unique together in Org (Field "subject").
+	SaveAccess(ctx context.Context, e AccessEntry) error
+	DeleteAccess(ctx context.Context, id AccessID) error
+	AccessByID(ctx context.Context, id AccessID) (AccessEntry, error)
+	// ListAccess returns a page of the application's entries in the
+	// organization in the order of ID.
+	ListAccess(ctx context.Context, org OrgID, app ApplicationID, q ListQuery) ([]AccessEntry, error)
+	// AccessOf returns the entries of the organization that name the user.
+	AccessOf(ctx context.Context, user UserID, org OrgID) ([]AccessEntry, error)
+}
+
+// CredentialStore keeps credentials and counts logins.
+type CredentialStore interface {
+	// SaveCredential replaces the user's credential. It never inserts: a
+	// Version of 0 is [ErrStale].
+	SaveCredential(ctx context.Context, c Credential) error
+	// ReserveAttempt takes one of the attempts that rule leaves, atomically
+	// under any number of parallel callers:
+	// if now is before LockedUntil, or the user is zero or unknown, nothing
+	// changes and reserved is false; otherwise a lock that has ended, or whose
+	// rule is off (Limit 0), first sets Failures to 0 and LockedUntil to zero,
+	// then Failures grows by 1, and if it reaches rule.Limit (unless 0),
+	// LockedUntil becomes rule.LockUntil. reserved is true.
+	// It returns the state after that; the zero LoginState for an unknown user.
+	ReserveAttempt(ctx context.Context, user UserID, rule AttemptRule) (s LoginState, reserved bool, err error)
+	// ReleaseAttempt gives back an attempt that was never judged: Failures
+	// shrinks by 1 but not below 0, and LockedUntil becomes zero if the state
+	// was locked by reaching the limit, that is if it equals lockUntil.
+	ReleaseAttempt(ctx context.Context, user UserID, lockUntil time.Time) error
+	// RecordLogin sets Failures to 0, LockedUntil to zero, LastLoginAt to at
+	// and adds 1 to LoginCount.
+	RecordLogin(ctx context.Context, user UserID, at time.Time) error
+	// ClearAttempts sets Failures to 0 and LockedUntil to until, which is zero
+	// to unlock.
+	ClearAttempts(ctx context.Context, user UserID, until time.Time) error
+	// StandingOf reads a user's standing in an organization; with the zero
+	// org, only what concerns the user. [ErrNotFound] if there is no such user
+	// or no such organization.
+	StandingOf(ctx context.Context, user UserID, org OrgID) (Standing, error)
+}
+
+// AttemptRule is the lockout rule that [CredentialStore.ReserveAttempt] applies.
+type AttemptRule struct {
+	Limit     int       // 0 is no limit
+	Now       time.Time //
+	LockUntil time.Time // when a lock that begins now ends
+}
+
+// SessionStore keeps sessions, live and ended.
+type SessionStore interface {
+	// CreateSession inserts. TokenHash is unique (Field "token").
+	CreateSession(ctx context.Context, s Session) error
+	// SessionByToken finds a session that is not ended by the hash of its
+	// token, with the standing of its user in its organization. It is the read
+	// of every request: one round trip, one statement.
+	SessionByToken(ctx context.Context, hash [32]byte) (SessionView, error)
+	// SessionByID finds live and ended ones.
+	SessionByID(ctx context.Context, id SessionID) (SessionView, error)
+	// UpdateSession replaces TokenHash, Parked, App, Role, SeenAt of a session
+	// that is not ended, if its TokenHash is still old; [ErrStale] otherwise.
+	UpdateSession(ctx context.Context, s Session, old [32]byte) error
+	// TouchSession sets SeenAt to at if the session is not ended and its SeenAt
+	// is before stale. It is no error if it is not.
+	TouchSession(ctx context.Context, id SessionID, at, stale time.Time) error
+	// EndSession ends one session and every proxy session whose Parent it is.
+	// ended tells whether this call ended it; exactly one of any number of
+	// callers is told true.
+	EndSession(ctx context.Context, id SessionID, at time.Time, reason string) (ended bool, err error)
+	// EndSessions ends all live sessions in which the user is User or Operator,
+	// and the proxy sessions below them, in org or, with the zero org, anywhere;
+	// except the session keep. It returns how many of the user's own it ended.
+	EndSessions(ctx context.Context, user UserID, org OrgID, keep SessionID, at time.Time, reason string) (int, error)
+	// ListSessions returns the live sessions in which the user is User or
+	// Operator, newest first, at most limit.
+	ListSessions(ctx context.Context, user UserID, limit int) ([]Session, error)
+	// PruneSessions deletes sessions that ended or expired before t, and tells
+	// how many. It deletes at most limit.
+	PruneSessions(ctx context.Context, t time.Time, limit int) (int, error)
+}
+
+// KeyStore keeps API keys: at most one per user and organization.
+type KeyStore interface {
+	// PutAPIKey inserts k in place of the key of the same user and
+	// organization, if there is one. Hash is unique (Field "hash").
+	PutAPIKey(ctx context.Context, k APIKey) error
+	// APIKeyByHash finds a key with the standing of its owner: one statement.
+	APIKeyByHash(ctx context.Context, hash [32]byte) (KeyView, error)
+	APIKeyOf(ctx context.Context, user UserID, org OrgID) (APIKey, error)
+	DeleteAPIKey(ctx context.Context, user UserID, org OrgID) error
+	// TouchAPIKey sets LastUsedAt to at if it is before stale. It is no error
+	// if it is not, or if there is no such key.
+	TouchAPIKey(ctx context.Context, id APIKeyID, at, stale time.Time) error
+}
+
+// ProxyStore keeps proxy lists. The key is Operator and Org.
+type ProxyStore interface {
+	SaveProxyList(ctx context.Context, l ProxyList) error
+	// ProxyListOf returns [ErrNotFound] if none was ever saved.
+	ProxyListOf(ctx context.Context, operator UserID, org OrgID) (ProxyList, error)
+}
+
+// LicenceStore keeps pools of seats. A pool that was never set has the size -1.
+type LicenceStore interface {
+	// SetPool sets the size and leaves Used alone.
+	SetPool(ctx context.Context, org OrgID, t LicenceType, size int) error
+	// ClaimSeats adds n to Used, atomically; [ErrLimit], Field "licence", if
+	// Used would then exceed a Size that is not negative. n may be negative:
+	// seats are given back, and Used does not go below 0.
+	ClaimSeats(ctx context.Context, org OrgID, t LicenceType, n int) error
+	// ListPools returns the pools that were set or used, in the order of Type.
+	ListPools(ctx context.Context, org OrgID) ([]LicencePool, error)
+}
+
+// AuditStore keeps the audit log.
+type AuditStore interface {
+	// AppendAudit adds entries. An entry with a FoldKey that equals a stored
+	// one's adds its Count to that entry and sets its LastAt instead.
+	AppendAudit(ctx context.Context, entries ...AuditEntry) error
+	// ListAudit returns a page of entries, newest first: in descending order of
+	// ID.
+	ListAudit(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
+}
+
+// OutboxStore keeps outgoing mail.
+type OutboxStore interface {
+	AddMessages(ctx context.Context, m ...Message) error
+	// ClaimMessages takes at most limit messages that are neither sent nor dead
+	// and whose NotBefore is not after now, oldest first, sets their NotBefore
+	// to until, adds 1 to Attempts and returns them as they then are. No
+	// message is given to two callers before until.
+	ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]Message, error)
+	// SettleMessage replaces NotBefore, SentAt, DeadAt and LastError. A message
+	// with SentAt or DeadAt loses its Values.
+	SettleMessage(ctx context.Context, m Message) error
+	// ListMessages returns a page in the order of ID, newest first; with
+	// pending only those neither sent nor dead.
+	ListMessages(ctx context.Context, pending bool, q ListQuery) ([]Message, error)
+}
+
+// FileStore keeps pictures and the state of imports.
+type FileStore interface {
+	// PutBlob stores data under key, replacing what is there; nil deletes.
+	PutBlob(ctx context.Context, key string, data []byte) error
+	Blob(ctx context.Context, key string) ([]byte, error)
+	// SaveCheckpoint inserts or replaces, whatever is stored.
+	SaveCheckpoint(ctx context.Context, c Checkpoint) error
+	CheckpointByID(ctx context.Context, id ImportID) (Checkpoint, error)
+}

@@ -1,0 +1,160 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+func (p *person) credential() usermgmt.Credential {
+	return usermgmt.Credential{
+		User: p.u.ID, Status: p.status, Hash: p.hash, ChangedAt: p.changedAt,
+		MustChange: p.mustChange, Epoch: p.epoch, Version: p.version,
+	}
+}
+
+func (p *person) login() usermgmt.LoginState {
+	return usermgmt.LoginState{
+		User: p.u.ID, Failures: p.failures, LockedUntil: p.lockedUntil,
+		LastLoginAt: p.lastLoginAt, LoginCount: p.loginCount,
+	}
+}
+
+// SaveCredential implements [usermgmt.Store].
+func (s *Store) SaveCredential(ctx context.Context, c usermgmt.Credential) error {
+	return s.write(ctx, func(w *writer) error {
+		p := w.v.person(c.User)
+		switch {
+		case c.Version == 0:
+			return usermgmt.ErrStale
+		case p == nil:
+			return usermgmt.ErrNotFound
+		case p.version != c.Version:
+			return usermgmt.ErrStale
+		}
+		next := *p
+		next.status, next.hash, next.changedAt = c.Status, c.Hash, utc(c.ChangedAt)
+		next.mustChange, next.epoch, next.version = c.MustChange, c.Epoch, c.Version+1
+		w.replacePerson(p, &next)
+		return nil
+	})
+}
+
+// changeLogin changes the login state of a user, if change reports that there
+// is something to change.
+func (s *Store) changeLogin(ctx context.Context, user usermgmt.UserID, change func(p *person) bool) error {
+	return s.write(ctx, func(w *writer) error {
+		p := w.v.person(user)
+		if p == nil {
+			return usermgmt.ErrNotFound
+		}
+		next := *p
+		if change(&next) {
+			w.replacePerson(p, &next)
+		}
+		return nil
+	})
+}
+
+// ReserveAttempt implements [usermgmt.Store].
+func (s *Store) ReserveAttempt(
+	ctx context.Context, user usermgmt.UserID, rule usermgmt.AttemptRule,
+) (state usermgmt.LoginState, reserved bool, err error) {
+	err = s.write(ctx, func(w *writer) error {
+		p := w.v.person(user)
+		if p == nil {
+			return nil
+		}
+		if rule.Now.Before(p.lockedUntil) {
+			state = p.login()
+			return nil
+		}
+		next := *p
+		if !p.lockedUntil.IsZero() {
+			next.failures, next.lockedUntil = 0, time.Time{}
+		}
+		next.failures++
+		if rule.Limit != 0 && next.failures >= rule.Limit {
+			next.lockedUntil = utc(rule.LockUntil)
+		}
+		w.replacePerson(p, &next)
+		state, reserved = next.login(), true
+		return nil
+	})
+	if err != nil {
+		return usermgmt.LoginState{}, false, err
+	}
+	return state, reserved, nil
+}
+
+// ReleaseAttempt implements [usermgmt.Store].
+func (s *Store) ReleaseAttempt(ctx context.Context, user usermgmt.UserID, lockUntil time.Time) error {
+	lockUntil = utc(lockUntil)
+	return s.changeLogin(ctx, user, func(p *person) bool {
+		p.failures = max(0, p.failures-1)
+		if p.lockedUntil.Equal(lockUntil) {
+			p.lockedUntil = time.Time{}
+		}
+		return true
+	})
+}
+
+// RecordLogin implements [usermgmt.Store].
+func (s *Store) RecordLogin(ctx context.Context, user usermgmt.UserID, at time.Time) error {
+	return s.changeLogin(ctx, user, func(p *person) bool {
+		p.failures, p.lockedUntil, p.lastLoginAt = 0, time.Time{}, utc(at)
+		p.loginCount++
+		return true
+	})
+}
+
+// ClearAttempts implements [usermgmt.Store].
+func (s *Store) ClearAttempts(ctx context.Context, user usermgmt.UserID, until time.Time) error {
+	return s.changeLogin(ctx, user, func(p *person) bool {
+		p.failures, p.lockedUntil = 0, utc(until)
+		return true
+	})
+}
+
+// StandingOf implements [usermgmt.Store].
+func (s *Store) StandingOf(
+	ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID,
+) (out usermgmt.Standing, err error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return out, err
+	}
+	p := v.person(user)
+	if p == nil {
+		return out, usermgmt.ErrNotFound
+	}
+	if org.IsZero() {
+		v.stand(&out, p, nil, nil)
+		return out, nil
+	}
+	o := v.org(org)
+	if o == nil {
+		return out, usermgmt.ErrNotFound
+	}
+	v.stand(&out, p, v.member(user, org), o)
+	return out, nil
+}
+
+// stand fills in a standing. Without o there is only what concerns the user;
+// m is nil without a membership.
+func (v *version) stand(out *usermgmt.Standing, p *person, m *member, o *orgRow) {
+	u := p.u
+	out.User, out.Kind, out.Enabled, out.Reserved = u.ID, u.Kind, u.Enabled, u.Reserved
+	out.Deactivated = !u.DeactivatedAt.IsZero()
+	out.CredentialStatus, out.MustChange, out.Epoch = p.status, p.mustChange, p.epoch
+	out.LockedUntil = p.lockedUntil
+	if o == nil {
+		return
+	}
+	out.Org, out.OrgEnabled, out.Provider, out.SwitchRoles = o.ID, o.Enabled, o.Provider, o.SwitchRoles
+	out.Policy, out.Trees, out.SystemPolicy = o.policy, o.trees, v.systemPolicy
+	if m != nil {
+		out.Member, out.MemberEnabled, out.Rights = true, m.kit.enabled, m.rights
+	}
+}

@@ -1,0 +1,140 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+// apiKey is a key with the rows that counted when it was written; see session.
+type apiKey struct {
+	usermgmt.APIKey
+	person *person
+	member *member
+	org    *orgRow
+}
+
+func (k *apiKey) value(out *usermgmt.APIKey) {
+	*out = k.APIKey
+	out.Permissions = cloneSlice(k.Permissions)
+}
+
+func (v *version) keyOf(user usermgmt.UserID, org usermgmt.OrgID) *apiKey {
+	return v.sessions.keyOwner.Get(hashID(user), func(k *apiKey) bool { return k.User == user && k.Org == org })
+}
+
+func (v *version) keyByHash(h *[32]byte) *apiKey {
+	return v.sessions.keyHash.Get(hashToken(h), func(k *apiKey) bool { return k.Hash == *h })
+}
+
+func (v *version) key(id usermgmt.APIKeyID) *apiKey {
+	return find(&v.sessions.keys, id, func(k *apiKey) usermgmt.APIKeyID { return k.ID })
+}
+
+// PutAPIKey implements [usermgmt.Store].
+func (s *Store) PutAPIKey(ctx context.Context, k usermgmt.APIKey) error {
+	return s.write(ctx, func(w *writer) error { return w.putKey(&k) })
+}
+
+func (w *writer) putKey(k *usermgmt.APIKey) error {
+	old := w.v.keyOf(k.User, k.Org)
+	row := &apiKey{APIKey: *k, person: w.v.person(k.User), org: w.v.org(k.Org), member: w.v.member(k.User, k.Org)}
+	if row.person == nil {
+		return missing("user")
+	}
+	if row.org == nil {
+		return missing("organization")
+	}
+	if r := w.v.key(k.ID); r != nil && r != old {
+		return taken("id")
+	}
+	if r := w.v.keyByHash(&k.Hash); r != nil && r != old {
+		return taken("hash")
+	}
+	row.Permissions = cloneSlice(k.Permissions)
+	row.CreatedAt, row.ExpiresAt, row.LastUsedAt = utc(k.CreatedAt), utc(k.ExpiresAt), utc(k.LastUsedAt)
+	if old != nil {
+		w.deleteKey(old)
+	}
+	t := w.sessions()
+	t.keys.Insert(w.own, row)
+	t.keyHash.Insert(w.own, row)
+	t.keyOwner.Insert(w.own, row)
+	return nil
+}
+
+func (w *writer) deleteKey(k *apiKey) {
+	t := w.sessions()
+	t.keys.Delete(w.own, k)
+	t.keyHash.Delete(w.own, k)
+	t.keyOwner.Delete(w.own, k)
+}
+
+// APIKeyByHash implements [usermgmt.Store].
+func (s *Store) APIKeyByHash(ctx context.Context, hash [32]byte) (out usermgmt.KeyView, err error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return out, err
+	}
+	k := v.keyByHash(&hash)
+	if k == nil {
+		return out, usermgmt.ErrNotFound
+	}
+	k.value(&out.Key)
+	p, m, o := v.rows(k.person, k.member, k.org)
+	v.stand(&out.Standing, p, m, o)
+	return out, nil
+}
+
+// APIKeyOf implements [usermgmt.Store].
+func (s *Store) APIKeyOf(
+	ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID,
+) (out usermgmt.APIKey, err error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return out, err
+	}
+	k := v.keyOf(user, org)
+	if k == nil {
+		return out, usermgmt.ErrNotFound
+	}
+	k.value(&out)
+	return out, nil
+}
+
+// DeleteAPIKey implements [usermgmt.Store].
+func (s *Store) DeleteAPIKey(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID) error {
+	return s.write(ctx, func(w *writer) error {
+		k := w.v.keyOf(user, org)
+		if k == nil {
+			return usermgmt.ErrNotFound
+		}
+		w.deleteKey(k)
+		return nil
+	})
+}
+
+// TouchAPIKey implements [usermgmt.Store].
+func (s *Store) TouchAPIKey(ctx context.Context, id usermgmt.APIKeyID, at, stale time.Time) error {
+	v, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	due := func(k *apiKey) bool { return k != nil && k.LastUsedAt.Before(stale) }
+	if !due(v.key(id)) {
+		return nil
+	}
+	return s.write(ctx, func(w *writer) error {
+		if k := w.v.key(id); due(k) {
+			next := *k
+			next.LastUsedAt = utc(at)
+			next.person, next.member, next.org = w.v.rows(k.person, k.member, k.org)
+			t := w.sessions()
+			t.keys.Replace(w.own, k, &next)
+			t.keyHash.Replace(w.own, k, &next)
+			t.keyOwner.Replace(w.own, k, &next)
+		}
+		return nil
+	})
+}

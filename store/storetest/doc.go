@@ -1,0 +1,3 @@
+// Package storetest holds any implementation of [usermgmt.Store] to its
+// contract.
+package storetest

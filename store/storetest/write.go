@@ -1,0 +1,187 @@
+package storetest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+// write is one change of contents that succeeds, alone or after the others.
+type write struct {
+	method string
+	do     func(ctx context.Context, s store) error
+}
+
+// writes returns the changes, every writing method among them whose effect can
+// be read.
+func (c *contents) writes() []write {
+	return append(c.writesOfRecords(), c.writesOfDoors()...)
+}
+
+func (c *contents) writesOfRecords() []write {
+	org := c.a.org.ID
+	return []write{
+		{"SaveOrg", func(ctx context.Context, s store) error { return s.SaveOrg(ctx, c.newOrg) }},
+		{"SaveOrg", func(ctx context.Context, s store) error {
+			o := c.a.org
+			o.SwitchRoles = true
+			return s.SaveOrg(ctx, o)
+		}},
+		{"BumpStamps", func(ctx context.Context, s store) error { return s.BumpStamps(ctx, org, true) }},
+		{"BumpStamps", func(ctx context.Context, s store) error { return s.BumpStamps(ctx, usermgmt.OrgID{}, false) }},
+		{"SaveUnit", func(ctx context.Context, s store) error { return s.SaveUnit(ctx, c.newUnit) }},
+		{"SaveUnit", func(ctx context.Context, s store) error {
+			u := c.a.annex
+			u.Parent = c.a.top.ID
+			return s.SaveUnit(ctx, u)
+		}},
+		{"DeleteUnit", func(ctx context.Context, s store) error { return s.DeleteUnit(ctx, c.spareUnit.ID) }},
+		{"SaveTeam", func(ctx context.Context, s store) error { return s.SaveTeam(ctx, c.newTeam) }},
+		{"SaveTeam", func(ctx context.Context, s store) error {
+			t := c.a.side
+			t.NameKey = "moved"
+			return s.SaveTeam(ctx, t)
+		}},
+		{"DeleteTeam", func(ctx context.Context, s store) error { return s.DeleteTeam(ctx, c.spareTeam.ID) }},
+		{"SaveSharing", func(ctx context.Context, s store) error { return s.SaveSharing(ctx, c.newSharing) }},
+		{"SaveSharing", func(ctx context.Context, s store) error {
+			p := c.sharing
+			p.Sharing, p.Roles = []usermgmt.TeamID{c.a.root.ID}, nil
+			return s.SaveSharing(ctx, p)
+		}},
+		{"DeleteSharing", func(ctx context.Context, s store) error { return s.DeleteSharing(ctx, c.spareSharing.ID) }},
+		{"SaveUser", func(ctx context.Context, s store) error { return s.SaveUser(ctx, c.newUser) }},
+		{"SaveUser", func(ctx context.Context, s store) error {
+			u := c.ann
+			u.UsernameKey, u.EmailKey, u.ExternalID, u.OwnerUnit, u.Emails = "anna", "", "anna", c.a.leaf.ID, nil
+			return s.SaveUser(ctx, u)
+		}},
+		{"SaveMembership", func(ctx context.Context, s store) error {
+			return s.SaveMembership(ctx, c.w.newMembership(c.a, c.dan.ID))
+		}},
+		{"SaveMembership", func(ctx context.Context, s store) error {
+			m := c.annInA
+			m.Roles, m.Teams, m.PrimaryTeam, m.Settings = nil, nil, usermgmt.TeamID{}, map[string]string{"k": "w"}
+			return s.SaveMembership(ctx, m)
+		}},
+		{"BumpRights", func(ctx context.Context, s store) error { return s.BumpRights(ctx, c.bob.ID, org) }},
+		{"DeleteMembership", func(ctx context.Context, s store) error { return s.DeleteMembership(ctx, c.cat.ID, org, at(5)) }},
+		{"SaveRole", func(ctx context.Context, s store) error { return s.SaveRole(ctx, c.newRole) }},
+		{"SaveRole", func(ctx context.Context, s store) error {
+			r := c.sysRole
+			r.Grants = grants
+			return s.SaveRole(ctx, r)
+		}},
+		{"DeleteRole", func(ctx context.Context, s store) error { return s.DeleteRole(ctx, c.spareRole.ID) }},
+		{"SaveProfile", func(ctx context.Context, s store) error { return s.SaveProfile(ctx, c.newProfile) }},
+		{"SaveProfile", func(ctx context.Context, s store) error {
+			p := c.sysProfile
+			p.NameKey, p.Grants = "renamed", nil
+			return s.SaveProfile(ctx, p)
+		}},
+		{"DeleteProfile", func(ctx context.Context, s store) error { return s.DeleteProfile(ctx, c.spareProfile.ID) }},
+		{"SaveApplication", func(ctx context.Context, s store) error { return s.SaveApplication(ctx, c.newApp) }},
+		{"SaveApplication", func(ctx context.Context, s store) error {
+			a := c.a.app
+			a.Objects = []string{"lead"}
+			return s.SaveApplication(ctx, a)
+		}},
+		{"DeleteApplication", func(ctx context.Context, s store) error { return s.DeleteApplication(ctx, c.spareApp.ID) }},
+		{"SaveAccess", func(ctx context.Context, s store) error { return s.SaveAccess(ctx, c.newAccess) }},
+		{"SaveAccess", func(ctx context.Context, s store) error {
+			e := c.annAccess
+			e.Roles = nil
+			return s.SaveAccess(ctx, e)
+		}},
+		{"DeleteAccess", func(ctx context.Context, s store) error { return s.DeleteAccess(ctx, c.spareAccess.ID) }},
+		{"SetPool", func(ctx context.Context, s store) error { return s.SetPool(ctx, org, "new", 3) }},
+		{"SetPool", func(ctx context.Context, s store) error { return s.SetPool(ctx, org, usermgmt.LicencePlatform, 9) }},
+		{"ClaimSeats", func(ctx context.Context, s store) error { return s.ClaimSeats(ctx, org, usermgmt.LicencePlatform, 1) }},
+		{"ClaimSeats", func(ctx context.Context, s store) error { return s.ClaimSeats(ctx, org, "newer", 1) }},
+		{"AppendAudit", func(ctx context.Context, s store) error { return s.AppendAudit(ctx, c.newEntry) }},
+		{"AppendAudit", func(ctx context.Context, s store) error {
+			e := c.entry
+			e.ID, e.LastAt = idOf[usermgmt.AuditEntry](1<<20), at(8)
+			return s.AppendAudit(ctx, e)
+		}},
+		{"AddMessages", func(ctx context.Context, s store) error { return s.AddMessages(ctx, c.newMessage) }},
+		{"ClaimMessages", func(ctx context.Context, s store) error {
+			_, err := s.ClaimMessages(ctx, at(3), at(9), 9)
+			return err
+		}},
+		{"SettleMessage", func(ctx context.Context, s store) error {
+			m := c.sent
+			m.SentAt = at(4)
+			return s.SettleMessage(ctx, m)
+		}},
+		{"PutBlob", func(ctx context.Context, s store) error { return s.PutBlob(ctx, "new", []byte("new")) }},
+		{"PutBlob", func(ctx context.Context, s store) error { return s.PutBlob(ctx, "picture", []byte("other")) }},
+		{"PutBlob", func(ctx context.Context, s store) error { return s.PutBlob(ctx, "picture", nil) }},
+		{"SaveCheckpoint", func(ctx context.Context, s store) error { return s.SaveCheckpoint(ctx, c.newMark) }},
+		{"SaveCheckpoint", func(ctx context.Context, s store) error {
+			m := c.mark
+			m.Rows = 7
+			return s.SaveCheckpoint(ctx, m)
+		}},
+	}
+}
+
+func (c *contents) writesOfDoors() []write {
+	org := c.a.org.ID
+	return []write{
+		{"SaveCredential", func(ctx context.Context, s store) error {
+			return s.SaveCredential(ctx, usermgmt.Credential{
+				User: c.ann.ID, Status: usermgmt.StatusExpired, Hash: "new", Epoch: 2, Version: 1,
+			})
+		}},
+		{"ReserveAttempt", func(ctx context.Context, s store) error {
+			_, _, err := s.ReserveAttempt(ctx, c.bob.ID, rule(3, at(0), at(5)))
+			return err
+		}},
+		{"ReleaseAttempt", func(ctx context.Context, s store) error { return s.ReleaseAttempt(ctx, c.ann.ID, at(2)) }},
+		{"RecordLogin", func(ctx context.Context, s store) error { return s.RecordLogin(ctx, c.bob.ID, at(6)) }},
+		{"ClearAttempts", func(ctx context.Context, s store) error { return s.ClearAttempts(ctx, c.dan.ID, usermgmt.Forever) }},
+		{"CreateSession", func(ctx context.Context, s store) error { return s.CreateSession(ctx, c.newSession) }},
+		{"UpdateSession", func(ctx context.Context, s store) error {
+			return s.UpdateSession(ctx, c.nextSession, c.bobSession.TokenHash)
+		}},
+		{"TouchSession", func(ctx context.Context, s store) error { return s.TouchSession(ctx, c.annSession.ID, at(9), at(9)) }},
+		{"PruneSessions", func(ctx context.Context, s store) error {
+			_, err := s.PruneSessions(ctx, at(-4000), 9)
+			return err
+		}},
+		{"EndSession", func(ctx context.Context, s store) error {
+			_, err := s.EndSession(ctx, c.annSession.ID, at(9), "logout")
+			return err
+		}},
+		{"EndSessions", func(ctx context.Context, s store) error {
+			_, err := s.EndSessions(ctx, c.bob.ID, usermgmt.OrgID{}, usermgmt.SessionID{}, at(9), "password")
+			return err
+		}},
+		{"PutAPIKey", func(ctx context.Context, s store) error { return s.PutAPIKey(ctx, c.newKey) }},
+		{"TouchAPIKey", func(ctx context.Context, s store) error { return s.TouchAPIKey(ctx, c.annKey.ID, at(9), at(9)) }},
+		{"PutAPIKey", func(ctx context.Context, s store) error {
+			k := c.annKey
+			k.ID, k.Hash, k.Permissions = idOf[usermgmt.APIKey](1<<20), hashOf(-8), nil
+			return s.PutAPIKey(ctx, k)
+		}},
+		{"DeleteAPIKey", func(ctx context.Context, s store) error { return s.DeleteAPIKey(ctx, c.bob.ID, org) }},
+		{"SaveProxyList", func(ctx context.Context, s store) error {
+			return s.SaveProxyList(ctx, usermgmt.ProxyList{Operator: c.bob.ID, Org: org, Users: []usermgmt.UserID{c.ann.ID}})
+		}},
+		{"SaveProxyList", func(ctx context.Context, s store) error {
+			return s.SaveProxyList(ctx, usermgmt.ProxyList{Operator: c.ann.ID, Org: org, Version: 1})
+		}},
+	}
+}
+
+// allWrites names the methods of writes.
+func allWrites() []string {
+	var names []string
+	none := &site{}
+	for _, w := range (&contents{a: none, b: none}).writes() {
+		names = append(names, w.method)
+	}
+	return slices.Compact(names)
+}

@@ -1,0 +1,287 @@
+package usermgmt
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/canon"
+)
+
+// FieldType says how the text form of a field is read.
+type FieldType string
+
+// The types of fields.
+const (
+	FieldText  FieldType = "text"
+	FieldEmail FieldType = "email"
+	FieldDate  FieldType = "date"  // 2006-01-02
+	FieldBool  FieldType = "bool"  // "true" or "false"; "1", "0", "yes" and "no" are read too
+	FieldList  FieldType = "list"  // separated by ";"
+	FieldEnum  FieldType = "enum"  // one of Values
+	FieldUser  FieldType = "user"  // a username
+	FieldTime  FieldType = "time"  // RFC 3339, UTC; never imported
+	FieldCount FieldType = "count" // a whole number; never imported
+)
+
+// UserField describes a field of a user, for forms and for CSV files.
+type UserField struct {
+	// Name is the field's name in errors, audit entries and CSV headers.
+	Name string
+	Type FieldType
+	// Required for persons and shared accounts.
+	Required bool
+	// MaxLength in code points; 0 where it does not apply.
+	MaxLength int
+	// Values of an enum.
+	Values []string
+	// Own: users may change it themselves.
+	Own bool
+
+	get func(*User) string
+	set func(*User, string) error // nil: not by this way
+}
+
+func textField(name string, limit int, own bool, at func(*User) *string) UserField {
+	return UserField{Name: name, Type: FieldText, MaxLength: limit, Own: own,
+		get: func(u *User) string { return *at(u) },
+		set: func(u *User, s string) error { *at(u) = s; return nil }}
+}
+
+func boolField(name string, own bool, at func(*User) *bool) UserField {
+	return UserField{Name: name, Type: FieldBool, Own: own,
+		get: func(u *User) string { return strconv.FormatBool(*at(u)) },
+		set: func(u *User, s string) (err error) { *at(u), err = parseBool(s); return err }}
+}
+
+func listField(name string, own bool, at func(*User) *[]string) UserField {
+	return UserField{Name: name, Type: FieldList, Own: own,
+		get: func(u *User) string { return strings.Join(*at(u), ";") },
+		set: func(u *User, s string) error { *at(u) = splitList(s); return nil }}
+}
+
+func parseBool(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "true", "1", "yes":
+		return true, nil
+	case "false", "0", "no", "":
+		return false, nil
+	}
+	return false, invalid("", "format", "want true or false")
+}
+
+func splitList(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ";") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+const maxText = 255
+
+// userFields are the fields of the record itself, in the order of forms.
+var userFields = []UserField{
+	{Name: "username", Type: FieldText, Required: true, MaxLength: 255,
+		get: func(u *User) string { return u.Username },
+		set: func(u *User, s string) error { u.Username = s; return nil }},
+	{Name: "email", Type: FieldEmail, Required: true, MaxLength: 254,
+		get: func(u *User) string { return u.Email },
+		set: func(u *User, s string) error { u.Email = s; return nil }},
+	listField("emails", true, func(u *User) *[]string { return &u.Emails }),
+	textField("prefix", maxText, true, func(u *User) *string { return &u.Prefix }),
+	required(textField("first_name", 100, true, func(u *User) *string { return &u.FirstName })),
+	textField("middle_name", 100, true, func(u *User) *string { return &u.MiddleName }),
+	required(textField("last_name", 100, true, func(u *User) *string { return &u.LastName })),
+	textField("suffix", maxText, true, func(u *User) *string { return &u.Suffix }),
+	{Name: "birthday", Type: FieldDate, Own: true,
+		get: func(u *User) string { return u.Birthday.String() },
+		set: func(u *User, s string) (err error) { u.Birthday, err = ParseDate(s); return err }},
+	textField("phone", 64, true, func(u *User) *string { return &u.Phone }),
+	textField("mobile", 64, true, func(u *User) *string { return &u.Mobile }),
+	textField("fax", 64, true, func(u *User) *string { return &u.Fax }),
+	textField("street", maxText, true, func(u *User) *string { return &u.Address.Street }),
+	textField("city", maxText, true, func(u *User) *string { return &u.Address.City }),
+	textField("state", maxText, true, func(u *User) *string { return &u.Address.State }),
+	textField("postal_code", 32, true, func(u *User) *string { return &u.Address.PostalCode }),
+	textField("country", 2, true, func(u *User) *string { return &u.Address.Country }),
+	textField("company", maxText, false, func(u *User) *string { return &u.Company }),
+	textField("title", maxText, true, func(u *User) *string { return &u.Title }),
+	listField("employee_number", true, func(u *User) *[]string { return &u.EmployeeNumber }),
+	boolField("newsletter", true, func(u *User) *bool { return &u.Newsletter }),
+	boolField("account_mail", true, func(u *User) *bool { return &u.AccountMail }),
+	textField("sso_pass_through", maxText, false, func(u *User) *string { return &u.SSO.PassThrough }),
+	boolField("sso_delegated", false, func(u *User) *bool { return &u.SSO.Delegated }),
+	textField("sso_federation_id", maxText, false, func(u *User) *string { return &u.SSO.FederationID }),
+	textField("source", 64, false, func(u *User) *string { return &u.Source }),
+	textField("external_id", maxText, false, func(u *User) *string { return &u.ExternalID }),
+	{Name: "kind", Type: FieldEnum, Values: []string{"person", "shared", "service"},
+		get: func(u *User) string { return u.Kind.String() },
+		set: func(u *User, s string) (err error) { u.Kind, err = parseKind(s); return err }},
+	boolField("enabled", false, func(u *User) *bool { return &u.Enabled }),
+}
+
+func required(f UserField) UserField { f.Required = true; return f }
+
+func parseKind(s string) (UserKind, error) {
+	for _, k := range [...]UserKind{KindPerson, KindShared, KindService} {
+		if s == k.String() {
+			return k, nil
+		}
+	}
+	return 0, invalid("kind", "unknown", "want person, shared or service")
+}
+
+// UserFields describes the fields of a user, in the order of forms.
+func UserFields() []UserField {
+	out := slices.Clone(userFields)
+	for i := range out {
+		out[i].Values = slices.Clone(out[i].Values)
+	}
+	return out
+}
+
+// fieldsOf are a user's fields as audit entries hold them.
+func fieldsOf(u *User) map[string]string {
+	out := make(map[string]string, len(userFields)+6)
+	for i := range userFields {
+		out[userFields[i].Name] = userFields[i].get(u)
+	}
+	out["owner_unit"], out["reports_to"] = u.OwnerUnit.String(), u.ReportsTo.String()
+	out["responsible"], out["avatar"] = u.Responsible.String(), u.AvatarType
+	if !u.DeactivatedAt.IsZero() {
+		out["deactivated_at"] = u.DeactivatedAt.Format(time.RFC3339)
+	}
+	return out
+}
+
+// prepareUser checks everything about a user that needs no store and fills in
+// the canonical keys. All problems are reported.
+func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
+	p.key("username", u.Username, &u.UsernameKey, canon.Username)
+	u.EmailKey = ""
+	person := u.Kind != KindService
+	switch {
+	case u.Kind < KindPerson || u.Kind > KindService:
+		p.add("kind", "required", "want person, shared or service")
+	case u.Email != "":
+		var err error
+		if u.Email, u.EmailKey, err = canon.Email(u.Email); err != nil {
+			p.add("email", ruleOf(err), err.Error())
+		}
+	case person && !policy.UsernameOnly:
+		p.add("email", "required", "the policy asks for an e-mail address")
+	}
+	seen := map[string]bool{u.EmailKey: true}
+	emails := make([]string, 0, len(u.Emails))
+	for _, e := range u.Emails {
+		text, key, err := canon.Email(e)
+		switch {
+		case err != nil:
+			p.add("emails", ruleOf(err), err.Error())
+		case !seen[key]:
+			seen[key] = true
+			emails = append(emails, text)
+		}
+	}
+	u.Emails = emails
+	if len(u.Emails) > 20 || len(u.EmployeeNumber) > 20 {
+		p.add("emails", "max_items", "at most 20 addresses and 20 employee numbers")
+	}
+	for i := range userFields {
+		f := &userFields[i]
+		if f.Type != FieldText && f.Type != FieldList || f.Name == "username" {
+			continue
+		}
+		value := f.get(u)
+		if f.Required && person && strings.TrimSpace(value) == "" {
+			p.add(f.Name, "required", "is required")
+		}
+		limit := f.MaxLength
+		if f.Type == FieldList {
+			limit = 20 * maxText
+		}
+		if err := canon.Text(value, limit, f.Name == "street"); err != nil {
+			p.add(f.Name, ruleOf(err), err.Error())
+		}
+	}
+	if !u.Birthday.IsZero() {
+		if _, err := ParseDate(u.Birthday.String()); err != nil || u.Birthday.start().After(now) {
+			p.add("birthday", "future", "is no date or in the future")
+		}
+	}
+	if c := u.Address.Country; c != "" && (len(c) != 2 || !strings.Contains(countries, " "+c+" ")) {
+		p.add("country", "unknown", "want a country code of ISO 3166-1 alpha-2, such as DE")
+	}
+	if (u.Source == "") != (u.ExternalID == "") {
+		p.add("external_id", "pair", "source and external_id come together")
+	}
+	if !person && u.Responsible.IsZero() {
+		p.add("responsible", "required", "a service needs a responsible person")
+	}
+	u.NameKey = nameKey(u)
+	u.SearchKey = searchKey(u)
+}
+
+func (p *problems) key(field, value string, key *string, canonical func(string) (string, error)) {
+	k, err := canonical(value)
+	if err != nil {
+		p.add(field, ruleOf(err), err.Error())
+		return
+	}
+	*key = k
+}
+
+func ruleOf(err error) string {
+	if e, ok := err.(*canon.Error); ok { //nolint:errorlint // returned as it is
+		return e.Rule
+	}
+	return "format"
+}
+
+// nameKey orders people by last name, first name and username.
+func nameKey(u *User) string {
+	parts := make([]string, 0, 3)
+	for _, s := range [...]string{u.LastName, u.FirstName} {
+		if s != "" {
+			parts = append(parts, fold(s))
+		}
+	}
+	return strings.Join(append(parts, u.UsernameKey), "\x1f")
+}
+
+// searchKey is what [UserQuery.Search] looks into.
+func searchKey(u *User) string {
+	var b strings.Builder
+	b.WriteString(fold(strings.Join([]string{u.FirstName, u.LastName}, " ")))
+	for _, s := range [...]string{u.LastName + " " + u.FirstName, u.Username, u.Email} {
+		b.WriteByte('\n')
+		b.WriteString(fold(s))
+	}
+	for _, s := range u.Emails {
+		b.WriteByte('\n')
+		b.WriteString(fold(s))
+	}
+	return b.String()
+}
+
+// fold is the form in which names are compared: that of [canon.Name], or for
+// text that is no name the text in lower case.
+func fold(s string) string {
+	if key, err := canon.Name(s); err == nil {
+		return key
+	}
+	return strings.ToLower(s)
+}
+
+// countries are the codes of ISO 3166-1 alpha-2, with spaces around each.
+const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ " +
+	"CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
+	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP " +
+	"KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ " +
+	"NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW " +
+	"SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ " +
+	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "

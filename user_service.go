@@ -1,0 +1,579 @@
+package usermgmt
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Users manages users. [Manager.Users] returns it.
+type Users struct{ m *Manager }
+
+// Users returns the service that manages users.
+func (m *Manager) Users() *Users { return &Users{m} }
+
+// Audit verbs of users.
+const (
+	verbUserCreate     = "user.create"
+	verbUserUpdate     = "user.update"
+	verbUserEnable     = "user.enable"
+	verbUserDisable    = "user.disable"
+	verbUserDeactivate = "user.deactivate"
+	verbUserReactivate = "user.reactivate"
+	verbUserUnlock     = "user.unlock"
+	verbUserAvatar     = "user.avatar"
+	verbUserAssign     = "user.assign"
+)
+
+// NewUser describes a user to make.
+type NewUser struct {
+	// Kind defaults to KindPerson.
+	Kind UserKind
+	// OwnerUnit is the unit that owns the record. Its organization is the home.
+	OwnerUnit UnitID
+	// Username is 3 to 255 characters, letters, digits, ".", "_" and "-", or an
+	// e-mail address that is nobody else's. Compared by RFC 8265
+	// UsernameCaseMapped.
+	Username string
+	Email    string
+	Emails   []string
+
+	Prefix, FirstName, MiddleName, LastName, Suffix string
+	Birthday                                        Date
+	Phone, Mobile, Fax                              string
+	Address                                         Address
+	Company, Title                                  string
+	EmployeeNumber                                  []string
+	ReportsTo, Responsible                          UserID
+	Newsletter, AccountMail                         bool
+	SSO                                             SSO
+	Source, ExternalID                              string
+	// Disabled makes a user who cannot log in until enabled.
+	Disabled bool
+
+	// Password is optional; without one the user has none until it is set.
+	Password string
+	// MustChange demands a new password at the first login.
+	MustChange bool
+
+	// Membership of the home organization.
+	NewMembership
+}
+
+// NewMembership describes a place in an organization.
+type NewMembership struct {
+	Profile ProfileID
+	// Roles held directly, and Access to applications: at least one role must
+	// come from them or from the access entries of a team.
+	Roles  []RoleAssignment
+	Access []ApplicationAccess
+	// Teams with one primary. PrimaryTeam is added to Teams if it is not there.
+	Teams       []TeamAssignment
+	PrimaryTeam TeamID
+	// Units assigned to the user, of the organization.
+	Units []UnitID
+	// Licence defaults to LicencePlatform. Services take no seat.
+	Licence    LicenceType
+	InitialApp ApplicationID
+	// TimeZone is an IANA name, DateFormat one of [DateFormats]; both are kept
+	// among the user's settings in the organization. Empty is the default.
+	TimeZone, DateFormat string
+}
+
+// ApplicationAccess gives roles in an application.
+type ApplicationAccess struct {
+	Application ApplicationID
+	Roles       []RoleAssignment
+}
+
+func (n *NewUser) user(now time.Time) User {
+	kind := n.Kind
+	if kind == 0 {
+		kind = KindPerson
+	}
+	return User{
+		ID: newID[User](), Kind: kind, OwnerUnit: n.OwnerUnit,
+		Username: n.Username, Email: n.Email, Emails: slices.Clone(n.Emails),
+		Prefix: n.Prefix, FirstName: n.FirstName, MiddleName: n.MiddleName, LastName: n.LastName, Suffix: n.Suffix,
+		Birthday: n.Birthday, Phone: n.Phone, Mobile: n.Mobile, Fax: n.Fax, Address: n.Address,
+		Company: n.Company, Title: n.Title, EmployeeNumber: slices.Clone(n.EmployeeNumber),
+		ReportsTo: n.ReportsTo, Responsible: n.Responsible, Newsletter: n.Newsletter, AccountMail: n.AccountMail,
+		SSO: n.SSO, Source: n.Source, ExternalID: n.ExternalID,
+		Enabled: !n.Disabled, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+// Create makes a user with the membership of the home organization.
+//
+// The actor needs [PermUserCreate] on the new record: its owner unit and every
+// one of its teams must lie within the scope. The profile and every role may
+// hold only what the actor holds (the subset rule), also those that come by the
+// teams' application access. A person or shared account takes a seat.
+//
+// Create is atomic. It records "user.create" and, with AccountMail, mails a
+// welcome without any secret.
+//
+// Errors: [ErrInvalid] with every problem of the fields and of the password;
+// [ErrConflict] for a taken name; [ErrLimit] without a free seat;
+// [ErrPermission]; [ErrOverloaded].
+func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
+	const op = "Users.Create"
+	m := s.m
+	var out *User
+	hash, badPassword, err := m.initialPassword(ctx, a, &n)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	draft := n.user(m.now())
+	err = m.change(ctx, a, op, verbUserCreate, func(ctx context.Context, w *work) error {
+		u := draft
+		u.Emails = slices.Clone(draft.Emails)
+		var p problems
+		p.addErr(badPassword)
+		if err := w.createUser(ctx, &u, &n.NewMembership, hash, n.MustChange, &p); err != nil {
+			return err
+		}
+		out = &u
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// initialPassword checks and hashes the password of a new user. Nothing is
+// hashed for somebody who may not make users at all.
+func (m *Manager) initialPassword(ctx context.Context, a Actor, n *NewUser) (hash string, bad, err error) {
+	if n.Password == "" || !a.Has(PermUserCreate) {
+		return "", nil, nil
+	}
+	if n.Kind == KindService {
+		return "", invalid("password", "service", "services have no password"), nil
+	}
+	unit, err := m.store.UnitByID(ctx, n.OwnerUnit)
+	if err != nil {
+		return "", nil, skipNotFound(err)
+	}
+	org, err := m.store.OrgByID(ctx, unit.Org)
+	if err != nil {
+		return "", nil, err
+	}
+	u := n.user(m.now())
+	hash, err = m.newPassword(ctx, &u, &org, n.Password, "", "")
+	if err != nil && !isInvalid(err) {
+		return "", nil, err
+	}
+	return hash, err, nil
+}
+
+// createUser makes the user u; its identifier and times are set. Problems found
+// so far are in p.
+func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash string, mustChange bool, p *problems) error {
+	w.on("user", u.ID, w.v.org, u.DisplayName())
+	unit, err := w.tx.UnitByID(ctx, u.OwnerUnit)
+	if err != nil {
+		if !isNotFound(err) {
+			return err
+		}
+		p.add("owner_unit", "unknown", "no such business unit")
+		return p.err()
+	}
+	u.Org = unit.Org
+	w.org = unit.Org
+	org, err := w.tx.OrgByID(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	mem := Membership{User: u.ID, Org: u.Org, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now, Rights: 1}
+	n.into(&mem)
+	r := recordOf(u, &mem, u.Org, w.now)
+	if err := w.need(PermUserCreate, PermUnitView, r); err != nil {
+		return err
+	}
+	if err := w.unitInScope(PermUserCreate, &unit); err != nil {
+		return err
+	}
+	prepareUser(u, w.m.policyOf(&org), w.now, p)
+	if err := w.checkPeople(ctx, u, &mem, p); err != nil {
+		return err
+	}
+	if err := w.checkMembership(ctx, u, nil, &mem, n.Access, PermUserCreate, p); err != nil {
+		return err
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	if err := w.tx.SaveUser(ctx, *u); err != nil {
+		return err
+	}
+	u.Version = 1
+	if err := w.insertMembership(ctx, u, &mem, n.Access); err != nil {
+		return err
+	}
+	if hash != "" {
+		c := Credential{User: u.ID, Status: StatusActive, Hash: hash, ChangedAt: w.now, MustChange: mustChange, Epoch: 1, Version: 1}
+		if err := w.tx.SaveCredential(ctx, c); err != nil {
+			return err
+		}
+	}
+	after := fieldsOf(u)
+	for k, v := range membershipFields(&mem) {
+		after[k] = v
+	}
+	w.record(nil, after)
+	if u.AccountMail {
+		w.mail(u, MailWelcome, map[string]string{"username": u.Username})
+	}
+	return nil
+}
+
+// checkPeople checks the users that a user names.
+func (w *work) checkPeople(ctx context.Context, u *User, mem *Membership, p *problems) error {
+	if !u.Responsible.IsZero() {
+		r, err := w.tx.UserByID(ctx, u.Responsible)
+		switch {
+		case isNotFound(err), err == nil && (!r.Active() || r.Kind != KindPerson):
+			p.add("responsible", "not_active", "is not an active person")
+		case err != nil:
+			return err
+		}
+	}
+	if u.ReportsTo.IsZero() {
+		return nil
+	}
+	if u.ReportsTo == u.ID {
+		p.add("reports_to", "cycle", "nobody reports to themselves")
+		return nil
+	}
+	boss, err := w.tx.UserByID(ctx, u.ReportsTo)
+	if err != nil {
+		if isNotFound(err) {
+			p.add("reports_to", "unknown", "no such user")
+			return nil
+		}
+		return err
+	}
+	place, err := w.tx.MembershipOf(ctx, boss.ID, u.Org)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	mine := teamsAt(mem, w.now)
+	if !boss.Active() || !slices.ContainsFunc(teamsAt(&place, w.now), func(t TeamID) bool { return slices.Contains(mine, t) }) {
+		p.add("reports_to", "not_in_team", "is not an active member of one of the user's teams")
+		return nil
+	}
+	for depth := 0; !boss.ReportsTo.IsZero() && depth < maxReports; depth++ {
+		if boss.ReportsTo == u.ID {
+			p.add("reports_to", "cycle", "reports to the user, directly or not")
+			return nil
+		}
+		if boss, err = w.tx.UserByID(ctx, boss.ReportsTo); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const maxReports = 1000
+
+// Get returns a user whom the actor may see: with [PermUserView], or oneself.
+//
+// Errors: [ErrNotFound].
+func (s *Users) Get(ctx context.Context, a Actor, id UserID) (*User, error) {
+	v, err := s.m.read(a)
+	if err == nil {
+		var u *User
+		if u, err = s.m.visibleUser(ctx, v, id, PermUserView); err == nil {
+			return u, nil
+		}
+		if id == v.subject && !id.IsZero() && !isNotFound(err) {
+			own, err := s.m.store.UserByID(ctx, id)
+			return &own, withOp("Users.Get", err)
+		}
+	}
+	return nil, withOp("Users.Get", err)
+}
+
+// FieldValue is a field of a user's view.
+type FieldValue struct{ Name, Value string }
+
+// View returns the fields of a user that are not empty, in the order of forms,
+// for showing. Rights and errors are those of [Users.Get].
+func (s *Users) View(ctx context.Context, a Actor, id UserID) ([]FieldValue, error) {
+	u, err := s.Get(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	var out []FieldValue
+	for i := range userFields {
+		if value := userFields[i].get(u); value != "" {
+			out = append(out, FieldValue{userFields[i].Name, value})
+		}
+	}
+	return out, nil
+}
+
+// Page is a page of a list.
+type Page[T any] struct {
+	Items []T
+	// Next is where the next page begins; the zero Position after the last.
+	Next Position
+}
+
+// List returns a page of the users whom the actor may see. q.Org defaults to the
+// actor's organization, and must be it but for actors of scope System; q.Now and
+// q.Visible are set by List. q.Search is compared in canonical form.
+//
+// The order is total and pages continue after the last row seen, whatever
+// changed in between. q.Limit defaults to [DefaultPageSize].
+//
+// Errors: [ErrPermission] without [PermUserView] on anybody; [ErrLimit] for more
+// than [MaxPageSize]; [ErrNotFound] for another organization.
+func (s *Users) List(ctx context.Context, a Actor, q UserQuery) (*Page[User], error) {
+	const op = "Users.List"
+	v, err := s.m.read(a)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	if err := s.m.scopeQuery(v, &q, PermUserView); err != nil {
+		return nil, withOp(op, err)
+	}
+	if err := pageLimit(&q.Limit); err != nil {
+		return nil, withOp(op, err)
+	}
+	want := q.Limit
+	q.Limit++
+	items, err := s.m.store.ListUsers(ctx, q)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	page := &Page[User]{Items: items}
+	if len(items) > want {
+		page.Items = items[:want]
+		page.Next = userPosition(&items[want-1], q.Sort)
+	}
+	return page, nil
+}
+
+// scopeQuery limits q to what the actor has p on.
+func (m *Manager) scopeQuery(v *actorValue, q *UserQuery, p Permission) error {
+	if q.Org.IsZero() {
+		q.Org = v.org
+	}
+	f := v.filter(p)
+	switch {
+	case f.Nothing():
+		return &Error{Kind: ErrPermission, Permission: p}
+	case q.Org != v.org && !f.System:
+		return &Error{Kind: ErrNotFound, hidden: true}
+	}
+	q.Now, q.Visible = m.now(), &f
+	q.Search = foldSearch(q.Search)
+	return nil
+}
+
+func foldSearch(s string) string {
+	if s == "" {
+		return ""
+	}
+	return fold(s)
+}
+
+func pageLimit(limit *int) error {
+	switch {
+	case *limit == 0:
+		*limit = DefaultPageSize
+	case *limit < 0:
+		return invalid("limit", "range", "want 1 or more")
+	case *limit > MaxPageSize:
+		return &Error{Kind: ErrLimit, Field: "limit"}
+	}
+	return nil
+}
+
+func userPosition(u *User, sort UserSort) Position {
+	p := Position{ID: [16]byte(u.ID)}
+	switch sort {
+	case SortUsername:
+		p.Key = u.UsernameKey
+	case SortEmail:
+		p.Key = u.EmailKey
+	case SortCreated:
+		p.Key = u.CreatedAt.UTC().Format(positionTime)
+	default:
+		p.Key = u.NameKey
+	}
+	return p
+}
+
+const positionTime = "2006-01-02T15:04:05.000000Z"
+
+// UserUpdate changes fields of a user; nil leaves a field alone. Passwords,
+// flags, owner unit and memberships have calls of their own.
+type UserUpdate struct {
+	Username, Email                                 *string
+	Emails                                          *[]string
+	Prefix, FirstName, MiddleName, LastName, Suffix *string
+	Birthday                                        *Date
+	Phone, Mobile, Fax                              *string
+	Address                                         *Address
+	Company, Title                                  *string
+	EmployeeNumber                                  *[]string
+	ReportsTo, Responsible                          *UserID
+	Newsletter, AccountMail                         *bool
+	SSO                                             *SSO
+	Source, ExternalID                              *string
+}
+
+func (c *UserUpdate) apply(u *User) {
+	set(&u.Username, c.Username)
+	set(&u.Email, c.Email)
+	set(&u.Emails, c.Emails)
+	set(&u.Prefix, c.Prefix)
+	set(&u.FirstName, c.FirstName)
+	set(&u.MiddleName, c.MiddleName)
+	set(&u.LastName, c.LastName)
+	set(&u.Suffix, c.Suffix)
+	set(&u.Birthday, c.Birthday)
+	set(&u.Phone, c.Phone)
+	set(&u.Mobile, c.Mobile)
+	set(&u.Fax, c.Fax)
+	set(&u.Address, c.Address)
+	set(&u.Company, c.Company)
+	set(&u.Title, c.Title)
+	set(&u.EmployeeNumber, c.EmployeeNumber)
+	set(&u.ReportsTo, c.ReportsTo)
+	set(&u.Responsible, c.Responsible)
+	set(&u.Newsletter, c.Newsletter)
+	set(&u.AccountMail, c.AccountMail)
+	set(&u.SSO, c.SSO)
+	set(&u.Source, c.Source)
+	set(&u.ExternalID, c.ExternalID)
+}
+
+func set[T any](to *T, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// own reports whether c changes only what users may change of themselves.
+func (c *UserUpdate) own() bool {
+	return c.Username == nil && c.Email == nil && c.Company == nil && c.ReportsTo == nil && c.Responsible == nil &&
+		c.SSO == nil && c.Source == nil && c.ExternalID == nil
+}
+
+// Update changes a user, if version is the stored one.
+//
+// The actor needs [PermUserEdit] on the user, whose home must be the actor's
+// organization. A user who has [PermUserEditProfile] on the own record may
+// change there the fields that [UserField.Own] marks. A change of a login name
+// also needs a user who does not hold rights that the actor lacks, ends nothing
+// but kills outstanding links, and is told to the old and the new address. Not
+// with an API key or during a proxy login.
+//
+// Update is atomic. It records "user.update" with the changed fields.
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrStale], [ErrInvalid] with every
+// problem, [ErrConflict] for a taken name.
+func (s *Users) Update(ctx context.Context, a Actor, id UserID, version int64, c UserUpdate) (*User, error) {
+	var out *User
+	err := s.m.change(ctx, a, "Users.Update", verbUserUpdate, func(ctx context.Context, w *work) error {
+		u, err := w.editable(ctx, id, &c)
+		if err != nil {
+			return err
+		}
+		if u.Version != version {
+			return &Error{Kind: ErrStale, Field: "version"}
+		}
+		before := *u
+		c.apply(u)
+		if err := w.updateUser(ctx, &before, u); err != nil {
+			return err
+		}
+		out = u
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// editable loads a user to whom the actor may apply c.
+func (w *work) editable(ctx context.Context, id UserID, c *UserUpdate) (*User, error) {
+	if id == w.v.subject && !id.IsZero() && c.own() {
+		u, err := w.tx.UserByID(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		w.on("user", id, u.Org, u.DisplayName())
+		r, err := w.m.userRecord(ctx, w.tx, w.v, &u)
+		if err != nil {
+			return nil, err
+		}
+		if w.v.can(PermUserEditProfile, r) {
+			return &u, nil
+		}
+	}
+	acc, err := w.account(ctx, id, PermUserEdit)
+	if err != nil {
+		return nil, err
+	}
+	return &acc.User, nil
+}
+
+// updateUser checks and stores a changed user.
+func (w *work) updateUser(ctx context.Context, before, u *User) error {
+	org, err := w.tx.OrgByID(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	mem, err := w.tx.MembershipOf(ctx, u.ID, u.Org)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	var p problems
+	prepareUser(u, w.m.policyOf(&org), w.now, &p)
+	if u.ReportsTo != before.ReportsTo || u.Responsible != before.Responsible {
+		if err := w.checkPeople(ctx, u, &mem, &p); err != nil {
+			return err
+		}
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	if u.UsernameKey != before.UsernameKey || u.EmailKey != before.EmailKey {
+		if err := w.loginNamesChange(ctx, before, u); err != nil {
+			return err
+		}
+	}
+	if err := w.saveUser(ctx, *u); err != nil {
+		return err
+	}
+	u.Version, u.UpdatedAt = u.Version+1, w.now
+	w.record(fieldsOf(before), fieldsOf(u))
+	return nil
+}
+
+// loginNamesChange is what a change of username or e-mail brings with it.
+func (w *work) loginNamesChange(ctx context.Context, before, u *User) error {
+	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
+		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserEdit}
+	}
+	if u.ID != w.v.subject {
+		if err := w.notStronger(ctx, before); err != nil {
+			return err
+		}
+	}
+	for _, to := range [...]string{before.Email, u.Email} {
+		if to != "" {
+			w.mailTo(u, to, MailLoginChanged, map[string]string{"username": u.Username})
+		}
+		if before.Email == u.Email {
+			break
+		}
+	}
+	return nil
+}

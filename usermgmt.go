@@ -1,0 +1,216 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// Config configures a [Manager]. Nil and the zero Config are fine. It is copied
+// by [New]; every problem in it is reported there, together.
+type Config struct {
+	// Objects are the host's own objects with their actions.
+	// Defaults to none.
+	Objects []Object
+	// Policy is the password and session policy of organizations that have
+	// none of their own. Defaults to [PolicyNIST].
+	Policy *Policy
+	// Hash is the cost of new password hashes and the limit on parallel ones.
+	// Defaults to argon2id with 19 MiB, 2 passes, 1 thread (OWASP).
+	Hash *HashConfig
+	// ActorMaxAge is how long an [Actor] is good for. Defaults to one minute;
+	// at most one hour.
+	ActorMaxAge time.Duration
+	// SnapshotBytes is the memory for resolved rights. Defaults to 64 MiB.
+	SnapshotBytes int64
+	// APIKeyPrefix begins every API key: 2 to 16 characters a-z and 0-9, so that
+	// scanners can find leaked ones. Defaults to "umk".
+	APIKeyPrefix string
+	// Proxy configures proxy logins. Defaults are with the fields.
+	Proxy ProxyConfig
+	// Mailer sends what [Manager.Deliver] takes from the outbox. Defaults to
+	// none: messages are kept.
+	Mailer Mailer
+	// Now is the clock. Defaults to time.Now.
+	Now func() time.Time
+	// Logger receives what nobody returns, such as mail that failed. Defaults
+	// to discarding it.
+	Logger *slog.Logger
+}
+
+// Manager is the library: services over a [Store]. It is safe for concurrent
+// use, starts no goroutines and owns nothing that needs closing.
+type Manager struct {
+	store   Store
+	bound   bool // to a transaction of the host
+	objects []Object
+	rights  *rights
+	hasher  *hasher
+	cfg     Config
+	// proxyMask is what is left of each permission during a proxy login.
+	proxyMask []authz.Mask
+}
+
+// New returns a Manager on store. cfg may be nil.
+func New(store Store, cfg *Config) (*Manager, error) {
+	m := &Manager{store: store}
+	if cfg != nil {
+		m.cfg = *cfg
+	}
+	if store == nil {
+		return nil, withOp("New", &Error{Kind: ErrInvalid, Field: "store", Rule: "required"})
+	}
+	var p problems
+	m.objects = append(builtinObjects(), m.cfg.Objects...)
+	cat, err := newCatalogue(m.objects)
+	p.addErr(err)
+	m.cfg.setDefaults(&p)
+	m.cfg.Policy.validate(&p)
+	m.hasher, err = newHasher(m.cfg.Hash)
+	p.addErr(err)
+	if err := p.err(); err != nil {
+		return nil, withOp("New", err)
+	}
+	m.rights = newRights(cat, m.cfg.SnapshotBytes)
+	if m.proxyMask, err = m.cfg.Proxy.mask(cat); err != nil {
+		return nil, withOp("New", err)
+	}
+	return m, nil
+}
+
+var keyPrefix = regexp.MustCompile(`^[a-z][a-z0-9]{1,15}$`)
+
+func (c *Config) setDefaults(p *problems) {
+	if c.Policy == nil {
+		nist := PolicyNIST()
+		c.Policy = &nist
+	} else {
+		c.Policy = c.Policy.clone()
+	}
+	if c.Hash == nil {
+		c.Hash = &HashConfig{}
+	} else {
+		h := *c.Hash
+		c.Hash = &h
+	}
+	if c.ActorMaxAge == 0 {
+		c.ActorMaxAge = time.Minute
+	}
+	if c.ActorMaxAge < 0 || c.ActorMaxAge > time.Hour {
+		p.add("actor_max_age", "range", "want more than 0 and at most an hour")
+	}
+	if c.SnapshotBytes == 0 {
+		c.SnapshotBytes = 64 << 20
+	}
+	if c.SnapshotBytes < 0 {
+		p.add("snapshot_bytes", "range", "want more than 0")
+	}
+	if c.APIKeyPrefix == "" {
+		c.APIKeyPrefix = "umk"
+	}
+	if !keyPrefix.MatchString(c.APIKeyPrefix) {
+		p.add("api_key_prefix", "format", "want 2 to 16 characters a-z and 0-9, beginning with a letter")
+	}
+	c.Proxy.setDefaults(p)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+// WithStore returns a manager with the same configuration on a store that is
+// bound to a transaction of the host's. Everything done through it commits or
+// rolls back with that transaction; an error of a call undoes that call alone.
+// It belongs to one goroutine. Methods that verify a secret refuse to run on it
+// ([ErrNotConfigured], Rule "bound"), since a guess must count whatever becomes
+// of the host's transaction.
+func (m *Manager) WithStore(bound Store) *Manager {
+	c := *m
+	c.store = bound
+	c.bound = true
+	c.rights = m.rights.private()
+	return &c
+}
+
+// now is the time of a call: UTC, to the microsecond.
+func (m *Manager) now() time.Time { return m.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// policyOf is the policy in force in an organization.
+func (m *Manager) policyOf(o *Organization) *Policy {
+	if o != nil && o.Policy != nil {
+		return o.Policy
+	}
+	return m.cfg.Policy
+}
+
+// read prepares an actor for a read: it must be somebody, and young enough.
+func (m *Manager) read(a Actor) (*actorValue, error) {
+	if a.IsZero() {
+		return nil, errNoActor()
+	}
+	if m.now().Sub(a.v.verified) > m.cfg.ActorMaxAge {
+		return nil, refusedEntry("actor_too_old")
+	}
+	if a.v.restricted {
+		return nil, refusedEntry("must_change_password")
+	}
+	return a.v, nil
+}
+
+// isRefusal reports whether err is the answer to an attempt that the audit log
+// should know of.
+func isRefusal(err error) bool {
+	var e *Error
+	if errors.As(err, &e) && e.hidden {
+		return true
+	}
+	return errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthenticated) ||
+		errors.Is(err, ErrConflict) || errors.Is(err, ErrLimit)
+}
+
+// change runs one service call that changes something: in one transaction, with
+// the actor's rights read again inside it, and with the audit entries and
+// messages that fn adds. A refusal is recorded afterwards in a transaction of
+// its own. fn may run more than once.
+func (m *Manager) change(ctx context.Context, a Actor, op, verb string, fn func(ctx context.Context, w *work) error) error {
+	now := m.now()
+	operation := newID[Operation]()
+	var w *work
+	err := func() error {
+		if a.IsZero() {
+			return errNoActor()
+		}
+		if now.Sub(a.v.verified) > m.cfg.ActorMaxAge {
+			return refusedEntry("actor_too_old")
+		}
+		return m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
+			v := *a.v
+			w = &work{m: m, tx: tx, v: &v, now: now, op: operation, verb: verb}
+			if err := m.renew(ctx, tx, &v, now); err != nil {
+				return err
+			}
+			if v.restricted && verb != verbChangePassword && verb != verbLogout {
+				return refusedEntry("must_change_password")
+			}
+			if err := fn(ctx, w); err != nil {
+				return err
+			}
+			return w.flush(ctx)
+		})
+	}()
+	if err == nil {
+		return nil
+	}
+	if isRefusal(err) {
+		if rerr := m.recordRefusal(ctx, a, verb, operation, w, now, err); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return withOp(op, err)
+}

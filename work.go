@@ -1,0 +1,241 @@
+package usermgmt
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// work is one service call inside its transaction.
+type work struct {
+	m    *Manager
+	tx   Store
+	v    *actorValue // with the rights as read inside the transaction
+	now  time.Time
+	op   OperationID
+	verb string
+
+	// The record that the call is about, for the refusal's entry.
+	kind, target, name string
+	org                OrgID
+
+	entries  []AuditEntry
+	messages []Message
+}
+
+// on names the record that the call is about.
+func (w *work) on(kind string, id fmt.Stringer, org OrgID, name string) {
+	w.kind, w.target, w.org, w.name = kind, id.String(), org, name
+}
+
+// need returns nil if the actor has the permission on the record. Otherwise it
+// is ErrPermission if the actor may see the record, which view decides, and
+// ErrNotFound if not.
+func (w *work) need(p, view Permission, r *Record) error { return w.v.need(p, view, r) }
+
+func (v *actorValue) need(p, view Permission, r *Record) error {
+	switch {
+	case v.can(p, r):
+		return nil
+	case v.sees(view, r):
+		return &Error{Kind: ErrPermission, Permission: p}
+	}
+	return &Error{Kind: ErrNotFound, hidden: true}
+}
+
+// sees reports whether the actor may know of the record. Everybody may know of
+// themselves.
+func (v *actorValue) sees(view Permission, r *Record) bool {
+	return v.can(view, r) || !v.subject.IsZero() && r.Owner == v.subject
+}
+
+// mayGrant is the subset rule: nobody grants, assigns, edits or deletes what
+// contains a (permission, scope) that they do not hold.
+func (w *work) mayGrant(masks []authz.Mask) error {
+	for n, m := range masks {
+		if m&^w.v.held(n) != 0 {
+			return &Error{Kind: ErrPermission, Rule: "exceeds_own_rights",
+				Permission: Permission(w.v.cat.At(n).Name), Detail: "with scope " + Scope(m).String()}
+		}
+	}
+	return nil
+}
+
+// record adds an audit entry about the record that the call is about.
+func (w *work) record(before, after map[string]string) {
+	w.recordAs(w.verb, before, after)
+}
+
+func (w *work) recordAs(verb string, before, after map[string]string) {
+	e := AuditEntry{Verb: verb, Outcome: OutcomeDone, TargetKind: w.kind, Target: w.target, Org: w.org}
+	e.Detail.TargetName = w.name
+	e.Detail.Before, e.Detail.After, e.Fields = diff(before, after)
+	w.entries = append(w.entries, w.m.complete(e, w.v, w.op, w.now))
+}
+
+// mail adds a message to the outbox. Users without an address get none; the
+// caller checks first where that matters.
+func (w *work) mail(u *User, kind string, values map[string]string) {
+	if u.Email == "" {
+		return
+	}
+	w.mailTo(u, u.Email, kind, values)
+}
+
+func (w *work) mailTo(u *User, to, kind string, values map[string]string) {
+	w.messages = append(w.messages, Message{ID: newID[Message](), Operation: w.op, Org: u.Org, User: u.ID,
+		To: to, Kind: kind, Values: values, NotBefore: w.now, CreatedAt: w.now})
+}
+
+// flush writes the entries and messages.
+func (w *work) flush(ctx context.Context) error {
+	if len(w.entries) > 0 {
+		if err := w.tx.AppendAudit(ctx, w.entries...); err != nil {
+			return err
+		}
+	}
+	if len(w.messages) > 0 {
+		return w.tx.AddMessages(ctx, w.messages...)
+	}
+	return nil
+}
+
+// complete fills in who, when and the digest.
+func (m *Manager) complete(e AuditEntry, v *actorValue, op OperationID, now time.Time) AuditEntry {
+	e.ID, e.Operation, e.At, e.LastAt, e.Count = newID[AuditEntry](), op, now, now, 1
+	if v != nil {
+		e.Operator, e.Subject, e.Door = v.operator, v.subject, v.door
+		e.Detail.Origin = v.origin
+		e.Detail.OperatorName, e.Detail.SubjectName = v.operatorName, v.subjectName
+		if e.Detail.Reason == "" {
+			e.Detail.Reason = v.reason
+		}
+		if e.Org.IsZero() {
+			e.Org = v.org
+		}
+	}
+	if _, err := rand.Read(e.Detail.Salt[:]); err == nil { // cannot fail since Go 1.24
+		e.Digest = e.Detail.digest()
+	}
+	return e
+}
+
+// digest is the SHA-256 over the salt and every part of the detail, each with
+// its length before it.
+func (d *AuditDetail) digest() [32]byte {
+	h := sha256.New()
+	write := func(s string) {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	h.Write(d.Salt[:])
+	for _, s := range [...]string{d.OperatorName, d.SubjectName, d.TargetName,
+		d.Origin.Address, d.Origin.UserAgent, d.Origin.RequestID, d.Reason} {
+		write(s)
+	}
+	for _, side := range [...]map[string]string{d.Before, d.After} {
+		write(strconv.Itoa(len(side)))
+		for _, k := range slices.Sorted(maps.Keys(side)) {
+			write(k)
+			write(side[k])
+		}
+	}
+	var out [32]byte
+	h.Sum(out[:0])
+	return out
+}
+
+// diff keeps what differs between two field maps.
+func diff(before, after map[string]string) (b, a map[string]string, fields []string) {
+	for k, old := range before {
+		if now, ok := after[k]; !ok || now != old {
+			fields = append(fields, k)
+		}
+	}
+	for k := range after {
+		if _, ok := before[k]; !ok {
+			fields = append(fields, k)
+		}
+	}
+	slices.Sort(fields)
+	for _, k := range fields {
+		if v := before[k]; v != "" {
+			if b == nil {
+				b = make(map[string]string)
+			}
+			b[k] = v
+		}
+		if v := after[k]; v != "" {
+			if a == nil {
+				a = make(map[string]string)
+			}
+			a[k] = v
+		}
+	}
+	return b, a, fields
+}
+
+// recordRefusal records a refused attempt in a transaction of its own.
+// Identical ones of a minute are one entry with a count.
+func (m *Manager) recordRefusal(ctx context.Context, a Actor, verb string, op OperationID, w *work, now time.Time, cause error) error {
+	e := AuditEntry{Verb: verb, Outcome: OutcomeRefused}
+	if w != nil {
+		e.TargetKind, e.Target, e.Org, e.Detail.TargetName = w.kind, w.target, w.org, w.name
+	}
+	e.Detail.Reason = reasonOf(cause)
+	v := a.v
+	if v == nil {
+		v = &nobody
+	}
+	e = m.complete(e, v, op, now)
+	e.FoldKey = foldKey(now, verb, e.Operator.String(), e.Subject.String(), e.Target, e.Detail.Reason, e.Detail.Origin.Address)
+	// The refusal is known only now; a cancelled caller must not lose it.
+	ctx = context.WithoutCancel(ctx)
+	return m.store.Tx(ctx, func(ctx context.Context, tx Store) error { return tx.AppendAudit(ctx, e) })
+}
+
+// foldKey is equal for equal parts within the same minute.
+func foldKey(now time.Time, parts ...string) string {
+	h := sha256.New()
+	for _, p := range append(parts, now.Format("200601021504")) {
+		h.Write([]byte(strconv.Itoa(len(p)) + ":" + p))
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:16])
+}
+
+// reasonOf is the machine's word for why a call was refused.
+func reasonOf(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	for e.Kind == nil && e.Err != nil {
+		var inner *Error
+		if !errors.As(e.Err, &inner) {
+			break
+		}
+		e = inner
+	}
+	parts := make([]string, 0, 4)
+	if e.Kind != nil {
+		parts = append(parts, e.Kind.Error())
+	}
+	for _, s := range [...]string{e.Field, e.Rule, string(e.Permission)} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
