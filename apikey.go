@@ -173,15 +173,20 @@ func (k *APIKeys) Delete(ctx context.Context, a Actor, user UserID, org OrgID) e
 				return err
 			}
 		}
-		if err := w.tx.DeleteAPIKey(ctx, user, org); err != nil {
-			if isNotFound(err) {
-				return nil
-			}
-			return err
+		deleted, err := w.deleteKey(ctx, user, org)
+		if err == nil && deleted {
+			w.record(nil, nil)
 		}
-		w.record(nil, nil)
-		return nil
+		return err
 	})
+}
+
+// deleteKey withdraws a user's key, if there is one.
+func (w *work) deleteKey(ctx context.Context, user UserID, org OrgID) (bool, error) {
+	if _, err := w.tx.APIKeyOf(ctx, user, org); err != nil {
+		return false, skipNotFound(err)
+	}
+	return true, w.tx.DeleteAPIKey(ctx, user, org)
 }
 
 // keyMask is what a key with these permissions leaves of each.

@@ -49,14 +49,16 @@ func shippedProfiles() []AccessProfile {
 		Grant{"personal.setup", ScopeOrganization}, Grant{PermAuditView, ScopeOwn})
 	var team []Grant
 	for _, p := range [...]Permission{
-		PermUserView, PermUserCreate, PermUserEdit, PermUserEnable, PermUserDeactivate, PermUserUnlock, PermUserSetPassword,
+		PermUserCreate, PermUserEdit, PermUserEnable, PermUserDeactivate, PermUserUnlock, PermUserSetPassword,
 		PermUserGrant, PermUserMembership, PermUserManageAPIKey, PermUserEndSessions, PermUserConfigure, PermUserEditProfile,
-		PermUserImport, PermUserExport, PermTeamView, PermTeamCreate, PermTeamEdit, PermTeamDelete,
+		PermUserImport, PermUserExport, PermTeamCreate, PermTeamEdit, PermTeamDelete,
 		PermAuditView, PermProxyLogin, PermProxyConfigure,
 	} {
 		team = append(team, Grant{p, h})
 	}
-	team = append(team, Grant{PermOrgView, ScopeOrganization}, Grant{PermUnitView, ScopeOrganization},
+	// The hierarchy limits changing, never seeing (agileapps.md 1).
+	team = append(team, Grant{PermUserView, ScopeOrganization}, Grant{PermTeamView, ScopeOrganization},
+		Grant{PermOrgView, ScopeOrganization}, Grant{PermUnitView, ScopeOrganization},
 		Grant{PermRoleView, ScopeOrganization}, Grant{PermProfileView, ScopeOrganization},
 		Grant{PermApplicationView, ScopeOrganization}, Grant{"personal.setup", ScopeOrganization},
 		Grant{"record.change_team_owner", ScopeOrganization})

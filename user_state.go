@@ -231,7 +231,7 @@ func (w *work) leaveSeat(ctx context.Context, mem *Membership) error {
 			return err
 		}
 	}
-	if err := w.tx.DeleteAPIKey(ctx, mem.User, mem.Org); skipNotFound(err) != nil {
+	if _, err := w.deleteKey(ctx, mem.User, mem.Org); err != nil {
 		return err
 	}
 	mem.Seat = false

@@ -25,7 +25,7 @@ type Limits struct {
 	MaxFieldBytes int
 	// MaxRecordBytes is the largest size of a record as it stands in the
 	// file, without the line end after it. It also bounds the memory of the
-	// Reader, which keeps one record and a few bytes more.
+	// Reader: a buffer of that size, and a second one while it grows.
 	MaxRecordBytes int
 	// MaxFields is the largest number of fields in a record.
 	MaxFields int
@@ -92,8 +92,8 @@ type Reader struct {
 	err    error // ends all reading
 
 	buf      []byte
-	pos, end int  // the unread bytes are buf[pos:end]
-	eof      bool // src is at its end
+	pos, end int   // the unread bytes are buf[pos:end]
+	srcErr   error // of src, to be returned when its bytes are used up
 	at       place
 
 	line   int // of the record
@@ -399,28 +399,26 @@ func (r *Reader) limitError(name string, limit int) error {
 // that takes. It may move the buffer, but never the bytes relative to pos.
 func (r *Reader) has(n int) (bool, error) {
 	for empty := 0; r.pos+n >= r.end; empty++ {
-		if r.eof {
+		switch {
+		case r.srcErr == io.EOF:
 			return false, nil
-		}
-		if n >= r.limits.MaxRecordBytes+lookahead {
+		case r.srcErr != nil:
+			return false, r.srcErr
+		case n >= r.limits.MaxRecordBytes+lookahead:
 			return false, r.limitError("MaxRecordBytes", r.limits.MaxRecordBytes)
-		}
-		if empty == maxEmptyReads {
+		case empty == maxEmptyReads:
 			return false, io.ErrNoProgress
 		}
-		got, err := r.fill()
-		if err != nil {
-			return false, err
-		}
-		if got {
+		if r.fill() > 0 {
 			empty = 0
 		}
 	}
 	return true, nil
 }
 
-// fill reads once from src, after making room for at least one byte.
-func (r *Reader) fill() (got bool, err error) {
+// fill reads once from src, after making room for at least one byte, and
+// returns how many bytes it got.
+func (r *Reader) fill() int {
 	if r.end == len(r.buf)-slack {
 		if r.pos > 0 {
 			r.end = copy(r.buf, r.buf[r.pos:r.end])
@@ -433,11 +431,9 @@ func (r *Reader) fill() (got bool, err error) {
 	free := r.buf[r.end : len(r.buf)-slack]
 	n, err := r.src.Read(free)
 	if n < 0 || n > len(free) {
-		return false, errReadCount
+		n, err = 0, errReadCount
 	}
 	r.end += n
-	if err == io.EOF {
-		r.eof, err = true, nil
-	}
-	return n > 0, err
+	r.srcErr = err
+	return n
 }

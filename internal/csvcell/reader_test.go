@@ -202,6 +202,12 @@ func TestReadErrors(t *testing.T) {
 	assert.Equal(t, [][]string{{"a"}}, records)
 	assert.Equal(t, broken, err)
 
+	// What came together with the error is read first.
+	r = NewReader(iotest.DataErrReader(io.MultiReader(strings.NewReader("a\nb\nc"), iotest.ErrReader(broken))), Limits{})
+	records, err = readAll(r)
+	assert.Equal(t, [][]string{{"a"}, {"b"}}, records)
+	assert.Equal(t, broken, err)
+
 	_, err = NewReader(stuck{}, Limits{}).Read()
 	assert.Equal(t, io.ErrNoProgress, err)
 	_, err = NewReader(liar{}, Limits{}).Read()

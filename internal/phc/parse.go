@@ -72,8 +72,8 @@ const (
 //
 // Foreign salts have 1 to 64 bytes, sums of scrypt 16 to 64. Numbers are
 // decimal without leading zeros, base64 is canonical, and the whole text has
-// at most 512 bytes. All bounds are checked before anything is allocated. The
-// error is [ErrFormat] or [ErrBounds]; a plaintext password is ErrFormat.
+// at most 512 bytes. Every bound is checked before what it bounds is allocated.
+// The error is [ErrFormat] or [ErrBounds]; a plaintext password is ErrFormat.
 func Parse(encoded string) (Hash, error) {
 	if len(encoded) > maxEncoded {
 		return Hash{}, ErrFormat

@@ -201,7 +201,7 @@ func (t *Tree[T]) Delete(own uint64, x T) bool {
 	}
 	t.root = t.root.mine(own)
 	t.remove(own, t.root, x)
-	for t.root.kids != nil && len(t.root.kids) == 1 {
+	for len(t.root.kids) == 1 {
 		t.root = t.root.kids[0]
 	}
 	return true

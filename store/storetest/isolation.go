@@ -165,6 +165,11 @@ func outsideTx(w *world) {
 					}
 				}
 			}
+			pairs := 0
+			for range w.s.StreamMembers(ctx, usermgmt.UserQuery{Org: c.a.org.ID}) {
+				pairs++
+			}
+			equal(w, "what a stream yields that fails", 1, pairs)
 			return tx.Tx(ctx, func(ctx context.Context, tx usermgmt.Store) error {
 				if _, err := w.s.OrgByID(ctx, c.a.org.ID); !errors.Is(err, usermgmt.ErrOutsideTx) {
 					w.Errorf("the unbound store inside a nested transaction: %v, want %q", err, usermgmt.ErrOutsideTx)

@@ -26,7 +26,7 @@ func raceCases() []testCase {
 		{"RaceUnderLockOrg", []string{"LockOrg"}, raceLockOrg},
 		{"RaceForMessages", []string{"ClaimMessages"}, raceMessages},
 		{"RaceOfDeleteAndReference", []string{"DeleteTeam", "SaveMembership"}, raceReference},
-		{"RaceOfReadersAndAWriter", []string{"ListUsers", "StreamMembers", "Policy", "Trees"}, raceReaders},
+		{"RaceOfReadersAndAWriter", []string{"ListUsers", "StreamMembers", "Policy", "StandingOf"}, raceReaders},
 	}
 }
 

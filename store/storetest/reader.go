@@ -147,6 +147,7 @@ func allReaders() []string {
 	for _, r := range (&contents{a: none, b: none}).readers() {
 		names = append(names, r.method)
 	}
+	slices.Sort(names)
 	return slices.Compact(names)
 }
 

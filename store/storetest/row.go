@@ -99,7 +99,18 @@ func checkSave[T any](w *world, r row[T], first, second T) {
 		}
 		return save(second, 3)(ctx, tx)
 	})
-	got(r.read(s, ctx, second)).is(w, withVersion(clone(second), 4))
+	stored = withVersion(clone(second), 4)
+	got(r.read(s, ctx, second)).is(w, stored)
+
+	argument = withVersion(clone(second), 4)
+	w.do(r.save(s, ctx, argument))
+	scribble(argument)
+	stored = withVersion(stored, 5)
+	for range 2 {
+		read = got(r.read(s, ctx, second)).must(w)
+		equal(w, "what was read", stored, read)
+		scribble(read)
+	}
 }
 
 // sameSet compares rows whose order is not promised, each once.

@@ -15,7 +15,7 @@ import (
 // that an empty slice equals nil and a difference can be shown by its lines.
 func describe(v any) []string {
 	var lines []string
-	describeValue(&lines, "", reflect.ValueOf(v))
+	describeValue(&lines, "value", reflect.ValueOf(v))
 	return lines
 }
 

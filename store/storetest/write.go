@@ -183,5 +183,6 @@ func allWrites() []string {
 	for _, w := range (&contents{a: none, b: none}).writes() {
 		names = append(names, w.method)
 	}
+	slices.Sort(names)
 	return slices.Compact(names)
 }
