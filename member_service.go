@@ -450,50 +450,55 @@ func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, v
 		if mem.Membership.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}
 		}
-		before := mem.Membership
-		before.Settings = maps.Clone(before.Settings)
-		m := mem.Membership
-		c.apply(&m)
-		perm := PermUserMembership
-		var p problems
-		if err := w.checkMembership(ctx, &mem.User, &before, &m, nil, perm, &p); err != nil {
-			return err
-		}
-		if err := p.err(); err != nil {
-			return err
-		}
-		if m.Profile != before.Profile || before.Enabled && !m.Enabled {
-			if err := w.losesAdministrator(ctx, &m); err != nil {
-				return err
-			}
-		}
-		if m.Licence != before.Licence && m.Seat {
-			if err := w.tx.ClaimSeats(ctx, m.Org, m.Licence, 1); err != nil {
-				return err
-			}
-			if err := w.tx.ClaimSeats(ctx, m.Org, before.Licence, -1); err != nil {
-				return err
-			}
-		}
-		if before.Enabled && !m.Enabled {
-			if _, err := w.tx.EndSessions(ctx, user, m.Org, SessionID{}, w.now, "membership disabled"); err != nil {
-				return err
-			}
-		}
-		m.Rights++
-		m.UpdatedAt = w.now
-		if err := w.tx.SaveMembership(ctx, m); err != nil {
-			return err
-		}
-		m.Version++
-		w.record(membershipFields(&before), membershipFields(&m))
-		out = &m
-		return nil
+		out, err = w.updateMembership(ctx, mem, &c)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// updateMembership is [Members.Update] inside a change, on a member to whom
+// the actor may apply c.
+func (w *work) updateMembership(ctx context.Context, mem *Member, c *MembershipUpdate) (*Membership, error) {
+	before := mem.Membership
+	before.Settings = maps.Clone(before.Settings)
+	m := mem.Membership
+	c.apply(&m)
+	var p problems
+	if err := w.checkMembership(ctx, &mem.User, &before, &m, nil, PermUserMembership, &p); err != nil {
+		return nil, err
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	if m.Profile != before.Profile || before.Enabled && !m.Enabled {
+		if err := w.losesAdministrator(ctx, &m); err != nil {
+			return nil, err
+		}
+	}
+	if m.Licence != before.Licence && m.Seat {
+		if err := w.tx.ClaimSeats(ctx, m.Org, m.Licence, 1); err != nil {
+			return nil, err
+		}
+		if err := w.tx.ClaimSeats(ctx, m.Org, before.Licence, -1); err != nil {
+			return nil, err
+		}
+	}
+	if before.Enabled && !m.Enabled {
+		if _, err := w.tx.EndSessions(ctx, m.User, m.Org, SessionID{}, w.now, "membership disabled"); err != nil {
+			return nil, err
+		}
+	}
+	m.Rights++
+	m.UpdatedAt = w.now
+	if err := w.tx.SaveMembership(ctx, m); err != nil {
+		return nil, err
+	}
+	m.Version++
+	w.record(membershipFields(&before), membershipFields(&m))
+	return &m, nil
 }
 
 // changeableMember loads a member to whom the actor may apply c.

@@ -52,46 +52,50 @@ func (s *Users) setEnabled(ctx context.Context, a Actor, id UserID, enabled bool
 	if enabled {
 		op, verb = "Users.Enable", verbUserEnable
 	}
-	err = s.m.change(ctx, a, op, verb, func(ctx context.Context, w *work) error {
-		changed = false
-		acc, err := w.account(ctx, id, PermUserEnable)
-		if err != nil {
-			return err
-		}
-		u := acc.User
-		switch {
-		case id == w.v.subject:
-			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermUserEnable}
-		case u.Enabled == enabled:
-			return nil
-		case !u.DeactivatedAt.IsZero():
-			return conflict("user", "deactivated", "reactivate the user instead")
-		}
-		before := u
-		u.Enabled = enabled
-		if !enabled {
-			if err := w.keepAdministrator(ctx, id, OrgID{}); err != nil {
-				return err
-			}
-			if _, err := w.tx.EndSessions(ctx, id, OrgID{}, SessionID{}, w.now, "disabled"); err != nil {
-				return err
-			}
-		}
-		if err := w.saveUser(ctx, u); err != nil {
-			return err
-		}
-		w.record(fieldsOf(&before), fieldsOf(&u))
-		if u.AccountMail {
-			kind := MailDisabled
-			if enabled {
-				kind = MailEnabled
-			}
-			w.mail(&u, kind, nil)
-		}
-		changed = true
-		return nil
+	err = s.m.change(ctx, a, op, verb, func(ctx context.Context, w *work) (err error) {
+		changed, err = w.setEnabled(ctx, id, enabled)
+		return err
 	})
 	return changed, err
+}
+
+// setEnabled is [Users.Enable] and [Users.Disable] inside a change.
+func (w *work) setEnabled(ctx context.Context, id UserID, enabled bool) (changed bool, err error) {
+	acc, err := w.account(ctx, id, PermUserEnable)
+	if err != nil {
+		return false, err
+	}
+	u := acc.User
+	switch {
+	case id == w.v.subject:
+		return false, &Error{Kind: ErrPermission, Rule: "self", Permission: PermUserEnable}
+	case u.Enabled == enabled:
+		return false, nil
+	case !u.DeactivatedAt.IsZero():
+		return false, conflict("user", "deactivated", "reactivate the user instead")
+	}
+	before := u
+	u.Enabled = enabled
+	if !enabled {
+		if err := w.keepAdministrator(ctx, id, OrgID{}); err != nil {
+			return false, err
+		}
+		if _, err := w.tx.EndSessions(ctx, id, OrgID{}, SessionID{}, w.now, "disabled"); err != nil {
+			return false, err
+		}
+	}
+	if err := w.saveUser(ctx, u); err != nil {
+		return false, err
+	}
+	w.record(fieldsOf(&before), fieldsOf(&u))
+	if u.AccountMail {
+		kind := MailDisabled
+		if enabled {
+			kind = MailEnabled
+		}
+		w.mail(&u, kind, nil)
+	}
+	return true, nil
 }
 
 // BulkResult is what became of one row of a bulk call.
@@ -360,34 +364,38 @@ func (s *Users) Assign(ctx context.Context, a Actor, id UserID, version int64, u
 		if err != nil {
 			return err
 		}
-		u := acc.User
-		if u.Version != version {
+		if acc.User.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}
 		}
-		to, err := w.tx.UnitByID(ctx, unit)
-		if err != nil {
-			if isNotFound(err) {
-				return invalid("owner_unit", "unknown", "no such business unit")
-			}
-			return err
-		}
-		if err := w.unitInScope(PermUserAssign, &to); err != nil {
-			return err
-		}
-		if to.Org != u.Org {
-			if _, err := w.tx.MembershipOf(ctx, id, to.Org); err != nil {
-				if isNotFound(err) {
-					return conflict("owner_unit", "no_membership", "the user is no member of the unit's organization")
-				}
-				return err
-			}
-		}
-		before := u
-		u.OwnerUnit, u.Org = to.ID, to.Org
-		if err := w.saveUser(ctx, u); err != nil {
-			return err
-		}
-		w.record(fieldsOf(&before), fieldsOf(&u))
-		return nil
+		return w.assign(ctx, acc.User, unit)
 	})
+}
+
+// assign is [Users.Assign] inside a change, on a user whom the actor may assign.
+func (w *work) assign(ctx context.Context, u User, unit UnitID) error {
+	to, err := w.tx.UnitByID(ctx, unit)
+	if err != nil {
+		if isNotFound(err) {
+			return invalid("owner_unit", "unknown", "no such business unit")
+		}
+		return err
+	}
+	if err := w.unitInScope(PermUserAssign, &to); err != nil {
+		return err
+	}
+	if to.Org != u.Org {
+		if _, err := w.tx.MembershipOf(ctx, u.ID, to.Org); err != nil {
+			if isNotFound(err) {
+				return conflict("owner_unit", "no_membership", "the user is no member of the unit's organization")
+			}
+			return err
+		}
+	}
+	before := u
+	u.OwnerUnit, u.Org = to.ID, to.Org
+	if err := w.saveUser(ctx, u); err != nil {
+		return err
+	}
+	w.record(fieldsOf(&before), fieldsOf(&u))
+	return nil
 }

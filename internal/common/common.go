@@ -40,7 +40,7 @@ func Password(p string) bool {
 	if _, ok := passwords()[p]; ok {
 		return true
 	}
-	return len(p) <= maxScan && made(p, "", "")
+	return p != "" && len(p) <= maxScan && made(p, "", "")
 }
 
 // made reports whether s is made of a, b and, where those are still empty, of
@@ -69,9 +69,12 @@ func made(s, a, b string) bool {
 	return false
 }
 
-// sequence reports whether the bytes of s rise by one, fall by one, or are
-// all equal; after 9 comes 0.
+// sequence reports whether the letters or digits of s rise by one, fall by one,
+// or are all equal; after 9 comes 0.
 func sequence(s string) bool {
+	if c := s[0]; c < '0' || c > '9' && c < 'a' || c > 'z' {
+		return false // NIST SP 800-63B: any mixture is fine, be it only spaces
+	}
 	step := int(s[1]) - int(s[0])
 	if step < -1 || step > 1 {
 		return false

@@ -144,9 +144,8 @@ func (s *Store) StandingOf(
 // stand fills in a standing. Without o there is only what concerns the user;
 // m is nil without a membership.
 func (v *version) stand(out *usermgmt.Standing, p *person, m *member, o *orgRow) {
-	u := p.u
-	out.User, out.Kind, out.Enabled, out.Reserved = u.ID, u.Kind, u.Enabled, u.Reserved
-	out.Deactivated = !u.DeactivatedAt.IsZero()
+	out.User, out.Username, out.Kind = p.id, p.username, p.kind
+	out.Enabled, out.Deactivated, out.Reserved = p.enabled, p.deactivated, p.reserved
 	out.CredentialStatus, out.MustChange, out.Epoch = p.status, p.mustChange, p.epoch
 	out.LockedUntil = p.lockedUntil
 	if o == nil {

@@ -7,29 +7,38 @@ import (
 	"github.com/usermgmt/usermgmt"
 )
 
-// apiKey is a key with the rows that counted when it was written; see session.
+// apiKey is a key as stored, with the rows that counted when it was written;
+// see session.
 type apiKey struct {
-	usermgmt.APIKey
-	person *person
-	member *member
-	org    *orgRow
+	id          usermgmt.APIKeyID
+	hash        [32]byte
+	person      *person
+	member      *member // nil if there was no membership
+	org         *orgRow
+	epoch       int64
+	publicID    string
+	permissions []usermgmt.Permission
+	createdBy   usermgmt.UserID
+
+	createdAt, expiresAt, lastUsedAt int64 // microseconds
 }
 
 func (k *apiKey) value(out *usermgmt.APIKey) {
-	*out = k.APIKey
-	out.Permissions = cloneSlice(k.Permissions)
+	out.ID, out.User, out.Org, out.PublicID, out.Hash = k.id, k.person.id, k.org.ID, k.publicID, k.hash
+	out.Epoch, out.Permissions, out.CreatedBy = k.epoch, cloneSlice(k.permissions), k.createdBy
+	out.CreatedAt, out.ExpiresAt, out.LastUsedAt = fromMicro(k.createdAt), fromMicro(k.expiresAt), fromMicro(k.lastUsedAt)
 }
 
 func (v *version) keyOf(user usermgmt.UserID, org usermgmt.OrgID) *apiKey {
-	return v.sessions.keyOwner.Get(hashID(user), func(k *apiKey) bool { return k.User == user && k.Org == org })
+	return v.sessions.keyOwner.Get(hashID(user), func(k *apiKey) bool { return k.person.id == user && k.org.ID == org })
 }
 
 func (v *version) keyByHash(h *[32]byte) *apiKey {
-	return v.sessions.keyHash.Get(hashToken(h), func(k *apiKey) bool { return k.Hash == *h })
+	return v.sessions.keyHash.Get(hashToken(h), func(k *apiKey) bool { return k.hash == *h })
 }
 
 func (v *version) key(id usermgmt.APIKeyID) *apiKey {
-	return find(&v.sessions.keys, id, func(k *apiKey) usermgmt.APIKeyID { return k.ID })
+	return find(&v.sessions.keys, id, func(k *apiKey) usermgmt.APIKeyID { return k.id })
 }
 
 // PutAPIKey implements [usermgmt.Store].
@@ -39,7 +48,11 @@ func (s *Store) PutAPIKey(ctx context.Context, k usermgmt.APIKey) error {
 
 func (w *writer) putKey(k *usermgmt.APIKey) error {
 	old := w.v.keyOf(k.User, k.Org)
-	row := &apiKey{APIKey: *k, person: w.v.person(k.User), org: w.v.org(k.Org), member: w.v.member(k.User, k.Org)}
+	row := &apiKey{
+		id: k.ID, hash: k.Hash, person: w.v.person(k.User), member: w.v.member(k.User, k.Org), org: w.v.org(k.Org),
+		epoch: k.Epoch, publicID: k.PublicID, permissions: cloneSlice(k.Permissions), createdBy: k.CreatedBy,
+		createdAt: k.CreatedAt.UnixMicro(), expiresAt: k.ExpiresAt.UnixMicro(), lastUsedAt: k.LastUsedAt.UnixMicro(),
+	}
 	if row.person == nil {
 		return missing("user")
 	}
@@ -52,8 +65,6 @@ func (w *writer) putKey(k *usermgmt.APIKey) error {
 	if r := w.v.keyByHash(&k.Hash); r != nil && r != old {
 		return taken("hash")
 	}
-	row.Permissions = cloneSlice(k.Permissions)
-	row.CreatedAt, row.ExpiresAt, row.LastUsedAt = utc(k.CreatedAt), utc(k.ExpiresAt), utc(k.LastUsedAt)
 	if old != nil {
 		w.deleteKey(old)
 	}
@@ -121,14 +132,14 @@ func (s *Store) TouchAPIKey(ctx context.Context, id usermgmt.APIKeyID, at, stale
 	if err != nil {
 		return err
 	}
-	due := func(k *apiKey) bool { return k != nil && k.LastUsedAt.Before(stale) }
+	due := func(k *apiKey) bool { return k != nil && k.lastUsedAt < ceilMicro(stale) }
 	if !due(v.key(id)) {
 		return nil
 	}
 	return s.write(ctx, func(w *writer) error {
 		if k := w.v.key(id); due(k) {
 			next := *k
-			next.LastUsedAt = utc(at)
+			next.lastUsedAt = at.UnixMicro()
 			next.person, next.member, next.org = w.v.rows(k.person, k.member, k.org)
 			t := w.sessions()
 			t.keys.Replace(w.own, k, &next)

@@ -11,7 +11,7 @@ import (
 
 const (
 	// fewUsers is the most users that are picked by an index and then sorted.
-	fewUsers = 1 << 14
+	fewUsers = 1 << 13
 	// searchWalk is how many rows a search looks at in the order of the list
 	// before it goes through the arena.
 	searchWalk = 1 << 11
@@ -101,6 +101,12 @@ func (q *userQuery) beyond(u *usermgmt.User) bool {
 		return q.compare(u, q.after) < 0
 	}
 	return q.compare(u, q.after) > 0
+}
+
+// before reports whether a comes before b in the list.
+func (q *userQuery) before(a, b *userRow) bool {
+	c := q.compare(&a.User, &b.User)
+	return c < 0 && !q.Desc || c > 0 && q.Desc
 }
 
 // match reports whether the query selects the user.
@@ -226,6 +232,7 @@ func (q *userQuery) total() int {
 // searchArena returns the page by going through all search keys.
 func (q *userQuery) searchArena(ctx context.Context) ([]candidate, error) {
 	var rows []candidate
+	var worst *userRow // the last one of a full page
 	steps := 0
 	var err error
 	q.v.users.search.find([]byte(q.Search), func(id usermgmt.UserID) bool {
@@ -234,9 +241,15 @@ func (q *userQuery) searchArena(ctx context.Context) ([]candidate, error) {
 				return false
 			}
 		}
-		if c, ok := q.candidate(q.v.person(id).u); ok && q.beyond(&c.u.User) && q.match(c) {
-			if rows = append(rows, c); len(rows) >= 4096+2*q.Limit {
-				rows = q.sorted(rows, q.Limit)
+		u := q.v.person(id).u
+		if !q.beyond(&u.User) || worst != nil && q.before(worst, u) {
+			return true
+		}
+		if c, ok := q.candidate(u); ok && q.match(c) {
+			if rows = append(rows, c); len(rows) >= 2*q.Limit+64 {
+				if rows = q.sorted(rows, q.Limit); len(rows) == q.Limit {
+					worst = rows[len(rows)-1].u
+				}
 			}
 		}
 		return true
@@ -261,10 +274,13 @@ func (q *userQuery) candidate(u *userRow) (candidate, bool) {
 // of 0 is none.
 func (q *userQuery) sorted(rows []candidate, limit int) []candidate {
 	slices.SortFunc(rows, func(a, b candidate) int {
-		if q.Desc {
-			a, b = b, a
+		switch {
+		case a.u == b.u:
+			return 0
+		case q.before(a.u, b.u):
+			return -1
 		}
-		return q.compare(&a.u.User, &b.u.User)
+		return 1
 	})
 	rows = slices.CompactFunc(rows, func(a, b candidate) bool { return a.u == b.u })
 	if limit > 0 && len(rows) > limit {

@@ -100,8 +100,24 @@ func (p *picker) unit(id usermgmt.UnitID) {
 	}
 }
 
-func (p *picker) teams(t *treeSet[usermgmt.Team])         { t.nos(p.teamNo) }
-func (p *picker) units(t *treeSet[usermgmt.BusinessUnit]) { t.nos(p.unitNo) }
+func (p *picker) teams(t *treeSet[usermgmt.Team]) {
+	if p.expect(t.len(), p.v.users.teamMembers.Len(), p.v.orgs.teams.Len()) {
+		t.nos(p.teamNo)
+	}
+}
+
+func (p *picker) units(t *treeSet[usermgmt.BusinessUnit]) {
+	if p.expect(t.len(), p.v.users.byUnit.Len(), p.v.orgs.units.Len()) {
+		t.nos(p.unitNo)
+	}
+}
+
+// expect reports whether it is worth while to go through n nodes of as many
+// users as nodes have on average.
+func (p *picker) expect(n, users, nodes int) bool {
+	p.full = p.full || nodes > 0 && n*(users/nodes) > p.steps
+	return !p.full
+}
 
 func (p *picker) visible(f *visible) {
 	for id := range f.owners {

@@ -61,7 +61,7 @@ func (r *session) endsAt() int64 {
 func (r *session) value(out *usermgmt.Session) {
 	m := r.more
 	out.ID, out.Kind, out.TokenHash = r.id, r.kind, r.token
-	out.User, out.Org = r.person.u.ID, r.orgID()
+	out.User, out.Org = r.person.id, r.orgID()
 	out.Parked, out.Epoch, out.Idle = r.parked, r.epoch, r.idle
 	out.CreatedAt, out.SeenAt, out.ExpiresAt = fromMicro(r.createdAt), fromMicro(r.seenAt), fromMicro(r.expiresAt)
 	if m == noMore {
@@ -82,13 +82,13 @@ func (v *version) view(out *usermgmt.SessionView, r *session) {
 // rows returns the version's rows for the ones that were kept.
 func (v *version) rows(p *person, m *member, o *orgRow) (*person, *member, *orgRow) {
 	if !v.current(&p.stamp) {
-		p = v.person(p.u.ID)
+		p = v.person(p.id)
 	}
 	if o == nil {
 		return p, nil, nil
 	}
 	if m == nil || !v.current(&m.stamp) {
-		m = v.member(p.u.ID, o.ID)
+		m = v.member(p.id, o.ID)
 	}
 	if !v.current(&o.stamp) {
 		o = v.org(o.ID)

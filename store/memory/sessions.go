@@ -101,7 +101,7 @@ func (s *Store) EndSessions(
 			return true
 		})
 		for _, r := range rows {
-			if r.person.u.ID == user {
+			if r.person.id == user {
 				n++
 			}
 			// An earlier one may have taken it along.

@@ -14,22 +14,35 @@ type userRow struct {
 }
 
 // person is what changes with logins, next to the user. There is one for each
-// user, which the store finds by the user's identifier.
+// user, which the store finds by the user's identifier. What every request
+// reads comes first and fills one line of the processor's cache; some of it
+// repeats what is in u.
 type person struct {
-	stamp uint64 // see writer.replace
-	u     *userRow
-
-	status     usermgmt.AuthStatus
-	mustChange bool
-	epoch      int64
-	version    int64
-	hash       string
-	changedAt  time.Time
-
-	failures    int
+	stamp       uint64 // see writer.replace
+	id          usermgmt.UserID
+	epoch       int64
 	lockedUntil time.Time
+	kind        usermgmt.UserKind
+	status      usermgmt.AuthStatus
+	enabled     bool
+	deactivated bool
+	reserved    bool
+	mustChange  bool
+	username    string
+
+	u           *userRow
+	version     int64
+	hash        string
+	changedAt   time.Time
+	failures    int
 	lastLoginAt time.Time
 	loginCount  int64
+}
+
+// setUser makes p lead to u.
+func (p *person) setUser(u *userRow) {
+	p.u, p.id, p.username, p.kind = u, u.ID, u.Username, u.Kind
+	p.enabled, p.deactivated, p.reserved = u.Enabled, !u.DeactivatedAt.IsZero(), u.Reserved
 }
 
 // userOrders compare users in the orders of UserSort.
@@ -70,7 +83,7 @@ func (v *version) ownedBy(no uint64, yield func(*userRow) bool) {
 }
 
 func (v *version) person(id usermgmt.UserID) *person {
-	return find(&v.users.people, id, func(p *person) usermgmt.UserID { return p.u.ID })
+	return v.users.people.Get(hashID(id), func(p *person) bool { return p.id == id })
 }
 
 func (v *version) userByUsername(key string, h uint64) *userRow {
@@ -120,11 +133,13 @@ func (w *writer) saveUser(s *Store, u *usermgmt.User) error {
 	row.DeactivatedAt, row.CreatedAt, row.UpdatedAt = utc(u.DeactivatedAt), utc(u.CreatedAt), utc(u.UpdatedAt)
 	if old == nil {
 		row.no = w.nextNo()
-		w.users().people.Insert(w.own, &person{u: row, status: usermgmt.StatusActive, epoch: 1, version: 1})
+		p = &person{status: usermgmt.StatusActive, epoch: 1, version: 1}
+		p.setUser(row)
+		w.users().people.Insert(w.own, p)
 	} else {
 		row.no = old.no
 		next := *p
-		next.u = row
+		next.setUser(row)
 		w.replacePerson(p, &next)
 	}
 	w.indexUser(old, row)

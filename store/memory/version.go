@@ -97,7 +97,7 @@ func newVersion(seed maphash.Seed) *version {
 			refs:     pmap.Map[ref]{Hash: (*ref).hash},
 		},
 		users: &userTables{
-			people:     pmap.Map[person]{Hash: func(p *person) uint64 { return hashID(p.u.ID) }},
+			people:     pmap.Map[person]{Hash: func(p *person) uint64 { return hashID(p.id) }},
 			byUsername: pmap.Map[userRow]{Hash: func(u *userRow) uint64 { return text(u.UsernameKey) }},
 			byEmail:    pmap.Map[userRow]{Hash: func(u *userRow) uint64 { return text(u.EmailKey) }},
 			byExternal: pmap.Map[userRow]{Hash: func(u *userRow) uint64 {
@@ -115,9 +115,9 @@ func newVersion(seed maphash.Seed) *version {
 			byUser:   pmap.Tree[userSession]{Cmp: userSession.compare},
 			byParent: pmap.Tree[userSession]{Cmp: userSession.compare},
 			byEnd:    pmap.Tree[endingSession]{Cmp: endingSession.compare},
-			keys:     pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.ID) }},
-			keyHash:  pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashToken(&k.Hash) }},
-			keyOwner: pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.User) }},
+			keys:     pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.id) }},
+			keyHash:  pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashToken(&k.hash) }},
+			keyOwner: pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.person.id) }},
 		},
 		others: &otherTables{
 			proxies:     pmap.Map[usermgmt.ProxyList]{Hash: func(l *usermgmt.ProxyList) uint64 { return hashID(l.Operator) }},

@@ -71,16 +71,24 @@ func (t *treeSet[E]) has(id usermgmt.ID[E]) bool {
 	return found && t.spans[n].holds(i.first)
 }
 
-// nos yields the numbers of the rows in the set until it has yielded most.
-func (t *treeSet[E]) nos(yield func(no uint64) bool) bool {
+// len returns the number of nodes in the set.
+func (t *treeSet[E]) len() int {
+	n := 0
+	for _, i := range t.spans {
+		n += int(i.end - i.first)
+	}
+	return n
+}
+
+// nos yields the numbers of the rows in the set.
+func (t *treeSet[E]) nos(yield func(no uint64) bool) {
 	for _, i := range t.spans {
 		for _, no := range t.numbers.nos[i.first:i.end] {
 			if !yield(no) {
-				return false
+				return
 			}
 		}
 	}
-	return true
 }
 
 func setOf[K comparable](keys []K) map[K]struct{} {
