@@ -1,6 +1,10 @@
 package usermgmt
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // RoleAssignment is a role held, for a time or for good.
 type RoleAssignment struct {
@@ -64,3 +68,24 @@ type Member struct {
 	User       User
 	Membership Membership
 }
+
+// dateFormats are the twelve date formats of AgileApps.
+var dateFormats = func() []string {
+	var out []string
+	for _, order := range [...]string{"MM dd yyyy", "dd MM yyyy", "yyyy dd MM", "yyyy MM dd"} {
+		for _, sep := range [...]string{"/", "-", "."} {
+			out = append(out, strings.ReplaceAll(order, " ", sep))
+		}
+	}
+	return out
+}()
+
+// DateFormats returns the date formats that a user can choose: the four orders
+// of AgileApps with "/", "-" and ".".
+func DateFormats() []string { return slices.Clone(dateFormats) }
+
+// Keys of settings that have a meaning here.
+const (
+	SettingTimeZone   = "time_zone"
+	SettingDateFormat = "date_format"
+)

@@ -119,9 +119,13 @@ func TestProxySessionDiesWhenAnythingUnderItIsWithdrawn(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for name, withdraw := range map[string]func(*company, *testing.T){
-		"permission":        regular,
-		"operator disabled": func(c *company, t *testing.T) { require.NoError(t, c.Users().Disable(t.Context(), c.Root(), c.lena.ID)) },
-		"target disabled":   func(c *company, t *testing.T) { require.NoError(t, c.Users().Disable(t.Context(), c.Root(), c.nora.ID)) },
+		"permission": regular,
+		"operator disabled": func(c *company, t *testing.T) {
+			require.NoError(t, c.Users().Disable(t.Context(), c.Root(), c.lena.ID))
+		},
+		"target disabled": func(c *company, t *testing.T) {
+			require.NoError(t, c.Users().Disable(t.Context(), c.Root(), c.nora.ID))
+		},
 		"target moved away": func(c *company, t *testing.T) {
 			require.NoError(t, c.Teams().AddMember(t.Context(), c.Root(), c.it, c.nora.ID, usermgmt.TeamChange{Primary: true}))
 			require.NoError(t, c.Teams().RemoveMember(t.Context(), c.Root(), c.north, c.nora.ID))
@@ -137,8 +141,10 @@ func TestProxySessionDiesWhenAnythingUnderItIsWithdrawn(t *testing.T) {
 			_, err := c.Sessions().EndAll(t.Context(), c.Root(), c.lena.ID)
 			require.NoError(t, err)
 		},
-		"idle":         func(c *company, _ *testing.T) { c.Clock.Advance(15 * time.Minute) },
-		"target ended": func(c *company, t *testing.T) { require.NoError(t, c.Members().End(t.Context(), c.Root(), c.nora.ID, usermgmt.OrgID{})) },
+		"idle": func(c *company, _ *testing.T) { c.Clock.Advance(15 * time.Minute) },
+		"target ended": func(c *company, t *testing.T) {
+			require.NoError(t, c.Members().End(t.Context(), c.Root(), c.nora.ID, usermgmt.OrgID{}))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

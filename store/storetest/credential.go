@@ -193,7 +193,7 @@ func loginRecord(w *world) {
 // wantStanding builds the standing from the records.
 func wantStanding(u usermgmt.User, o usermgmt.Organization) usermgmt.Standing {
 	return usermgmt.Standing{
-		User: u.ID, Kind: u.Kind, Enabled: u.Enabled, Deactivated: !u.DeactivatedAt.IsZero(), Reserved: u.Reserved,
+		User: u.ID, Username: u.Username, Kind: u.Kind, Enabled: u.Enabled, Deactivated: !u.DeactivatedAt.IsZero(), Reserved: u.Reserved,
 		CredentialStatus: usermgmt.StatusActive, Epoch: 1,
 		Org: o.ID, OrgEnabled: o.Enabled, Provider: o.Provider, SwitchRoles: o.SwitchRoles,
 		Policy: 1, Trees: 1, SystemPolicy: 1,
@@ -213,6 +213,7 @@ func standing(w *world) {
 	check("an ordinary user", want)
 
 	u.Kind, u.Enabled, u.DeactivatedAt, u.Reserved = usermgmt.KindService, false, at(1), true
+	u.Username = "U as typed"
 	w.do(w.s.SaveUser(w.ctx, u))
 	w.do(w.s.SaveCredential(w.ctx, usermgmt.Credential{
 		User: u.ID, Status: usermgmt.StatusPasswordReset, MustChange: true, Epoch: 5, Version: 1,

@@ -65,15 +65,15 @@ func faults() []fault {
 		{name: "folds the keys of blobs", caught: "Blob", build: func(b base) usermgmt.Store { return foldsKeys{b} }},
 	}
 	for part, drop := range map[string]func(f *usermgmt.Filter){
-		"All":         func(f *usermgmt.Filter) { f.All = false },
-		"System":      func(f *usermgmt.Filter) { f.System = false },
-		"Owners":      func(f *usermgmt.Filter) { f.Owners = nil },
-		"Units":       func(f *usermgmt.Filter) { f.Units = nil },
-		"UnitTrees":   func(f *usermgmt.Filter) { f.UnitTrees = nil },
-		"Teams":       func(f *usermgmt.Filter) { f.Teams = nil },
-		"TeamTrees":   func(f *usermgmt.Filter) { f.TeamTrees = nil },
-		"(wider) TeamTrees":    func(f *usermgmt.Filter) { f.Teams = append(slices.Clone(f.Teams), f.TeamTrees...) },
-		"(wider) Owners": func(f *usermgmt.Filter) { f.All = f.All || len(f.Owners) > 0 },
+		"All":               func(f *usermgmt.Filter) { f.All = false },
+		"System":            func(f *usermgmt.Filter) { f.System = false },
+		"Owners":            func(f *usermgmt.Filter) { f.Owners = nil },
+		"Units":             func(f *usermgmt.Filter) { f.Units = nil },
+		"UnitTrees":         func(f *usermgmt.Filter) { f.UnitTrees = nil },
+		"Teams":             func(f *usermgmt.Filter) { f.Teams = nil },
+		"TeamTrees":         func(f *usermgmt.Filter) { f.TeamTrees = nil },
+		"(wider) TeamTrees": func(f *usermgmt.Filter) { f.Teams = append(slices.Clone(f.Teams), f.TeamTrees...) },
+		"(wider) Owners":    func(f *usermgmt.Filter) { f.All = f.All || len(f.Owners) > 0 },
 	} {
 		list = append(list, fault{name: "changes in Visible " + part, caught: "UserListVisible", build: func(b base) usermgmt.Store {
 			return dropsPart{b, drop}

@@ -15,7 +15,7 @@ func fileCases() []testCase {
 
 func blob(w *world) {
 	got(w.s.Blob(w.ctx, "a")).missing(w)
-	data := make([]byte, 1<<20)
+	data := make([]byte, 1<<17)
 	for i := range data {
 		data[i] = byte(i * 7)
 	}

@@ -261,7 +261,10 @@ func (w *world) crowd() (a *site) {
 		}
 	}
 	w.person(a, "top", ownedBy(a.top.ID), both(inTeams(a.root.ID), roles(a.role.ID, extra.ID)))
-	w.person(a, "mid", ownedBy(a.mid.ID), both(inTeams(a.crew.ID), roles(extra.ID)))
+	// Assignments that are over or not begun count: a store has no clock.
+	w.person(a, "mid", ownedBy(a.mid.ID), both(inTeams(a.crew.ID), roles(extra.ID), func(m *usermgmt.Membership) {
+		m.Teams[0].Until, m.Roles[0].From = at(-9999), usermgmt.Forever
+	}))
 	w.person(a, "leaf", ownedBy(a.leaf.ID), inTeams(a.squad.ID, a.side.ID))
 	w.person(a, "annex", func(u *usermgmt.User) {
 		u.OwnerUnit, u.Kind = a.annex.ID, usermgmt.KindShared

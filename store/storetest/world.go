@@ -26,20 +26,29 @@ func newWorld(t tb, s usermgmt.Store) *world {
 	return &world{tb: &gate{tb: t}, s: s, ctx: t.Context(), patience: 30 * time.Second}
 }
 
-// gate keeps goroutines that outlive their case, because the store hangs, from
-// reporting to a test that is over.
+// enough is how many problems a case reports at most.
+const enough = 40
+
+// gate keeps races from reporting without end, and goroutines that outlive
+// their case, because the store hangs, from reporting to a test that is over.
 type gate struct {
 	tb
-	mu   sync.Mutex
-	shut bool
+	mu       sync.Mutex
+	shut     bool
+	problems int
 }
 
 func (g *gate) Errorf(format string, args ...any) {
 	g.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.shut {
-		g.tb.Errorf(format, args...)
+	if g.shut {
+		return
+	}
+	g.tb.Errorf(format, args...)
+	if g.problems++; g.problems == enough {
+		g.tb.Errorf("… and perhaps more")
+		g.shut = true
 	}
 }
 

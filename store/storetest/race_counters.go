@@ -188,6 +188,7 @@ func raceReaders(w *world) {
 	reader := b.ID
 	var writing atomic.Bool
 	writing.Store(true)
+	var reads [3]atomic.Int64
 	q := usermgmt.UserQuery{Org: st.org.ID, Limit: everything}
 	check := func(what string, n int, err error) {
 		if err != nil && !errors.Is(err, usermgmt.ErrTransient) {
@@ -200,7 +201,8 @@ func raceReaders(w *world) {
 	w.race(9, func(i int) {
 		if i == 0 {
 			defer writing.Store(false)
-			for range 20 * rounds() {
+			// On until every kind of reader has had its share.
+			for n := 0; n < 20*rounds() || min(reads[0].Load(), reads[1].Load(), reads[2].Load()) < 10; n++ {
 				err := retry(func() error {
 					return w.s.Tx(w.ctx, func(ctx context.Context, tx usermgmt.Store) error {
 						a, b := a, b
@@ -229,6 +231,7 @@ func raceReaders(w *world) {
 			return
 		}
 		for writing.Load() {
+			reads[i%3].Add(1)
 			switch i % 3 {
 			case 0:
 				users, err := w.s.ListUsers(w.ctx, q)

@@ -1,0 +1,186 @@
+package usermgmt
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// checkMembership checks a membership that is new (before is nil) or changed:
+// references, the primary team, at least one role, and the subset rule for
+// whatever is added. Scope problems are errors; the rest goes to p.
+func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membership, access []ApplicationAccess, perm Permission, p *problems) error {
+	if before == nil {
+		before = &Membership{}
+	}
+	set, err := w.tx.Policy(ctx, m.Org)
+	if err != nil {
+		return err
+	}
+	policy := compilePolicy(w.m.rights.cat, set)
+	trees, err := w.m.rights.private().treesOf(ctx, w.tx, m.Org, 0)
+	if err != nil {
+		return err
+	}
+	w.normalizeMembership(m)
+
+	profile := policy.profiles[m.Profile]
+	if profile == nil {
+		p.add("profile", "unknown", "no such access profile in the organization")
+	} else if m.Profile != before.Profile {
+		if err := w.mayGrant(profile.masks); err != nil {
+			return err
+		}
+	}
+	if err := w.checkRoles(policy, before.Roles, m.Roles, ApplicationID{}, p); err != nil {
+		return err
+	}
+	for _, acc := range access {
+		if _, ok := policy.reach[acc.Application]; !ok {
+			p.add("access", "unknown", "no such application in the organization")
+		}
+		if len(acc.Roles) == 0 {
+			p.add("access", "required", "an access entry needs a role")
+		}
+		if err := w.checkRoles(policy, nil, acc.Roles, acc.Application, p); err != nil {
+			return err
+		}
+	}
+	if err := w.checkPlaces(u, before, m, policy, trees, perm, p); err != nil {
+		return err
+	}
+	if len(m.Roles) == 0 && len(access) == 0 && len(policy.teamEntries(teamsAt(m, w.now), trees)) == 0 {
+		entries, err := w.tx.AccessOf(ctx, u.ID, m.Org)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			p.add("roles", "required", "at least one role, held directly or by application access")
+		}
+	}
+	if _, ok := policy.reach[m.InitialApp]; !m.InitialApp.IsZero() && !ok {
+		p.add("initial_application", "unknown", "no such application in the organization")
+	}
+	if !licenceWord.MatchString(string(m.Licence)) {
+		p.add("licence", "format", "want 1 to 64 characters a-z, 0-9, _ and -")
+	}
+	if tz := m.Settings[SettingTimeZone]; tz != "" {
+		if _, err := time.LoadLocation(tz); err != nil || tz == "Local" {
+			p.add("time_zone", "unknown", "want an IANA name such as Europe/Berlin")
+		}
+	}
+	if df := m.Settings[SettingDateFormat]; df != "" && !slices.Contains(dateFormats, df) {
+		p.add("date_format", "unknown", "want one of DateFormats")
+	}
+	return nil
+}
+
+func (w *work) normalizeMembership(m *Membership) {
+	slices.SortFunc(m.Units, func(a, b UnitID) int { return slices.Compare(a[:], b[:]) })
+	m.Units = slices.Compact(m.Units)
+	for i := range m.Roles {
+		m.Roles[i].From, m.Roles[i].Until = stored(m.Roles[i].From), stored(m.Roles[i].Until)
+	}
+	for i := range m.Teams {
+		m.Teams[i].From, m.Teams[i].Until = stored(m.Teams[i].From), stored(m.Teams[i].Until)
+	}
+}
+
+// stored is a time of the caller's as stores keep it.
+func stored(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// checkRoles checks roles given directly (app is zero) or in an application.
+func (w *work) checkRoles(policy *orgPolicy, before, after []RoleAssignment, app ApplicationID, p *problems) error {
+	seen := map[RoleID]bool{}
+	for _, a := range after {
+		role := policy.roles[a.Role]
+		switch {
+		case role == nil:
+			p.add("roles", "unknown", "no such role in the organization")
+			continue
+		case seen[a.Role]:
+			p.add("roles", "twice", "the same role twice")
+		case !app.IsZero() && !role.role.App.IsZero() && role.role.App != app:
+			p.add("roles", "application", "the role belongs to another application")
+		case !a.From.IsZero() && !a.Until.IsZero() && !a.From.Before(a.Until):
+			p.add("roles", "period", "ends before it begins")
+		}
+		seen[a.Role] = true
+		if slices.Contains(before, a) {
+			continue
+		}
+		if err := w.mayGrant(role.masks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPlaces checks teams and units: that they exist in the organization, that
+// what is added lies within the actor's scope, and that the roles which the
+// added teams bring do not exceed the actor's rights.
+func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, trees *orgTrees, perm Permission, p *problems) error {
+	var now, old []TeamID
+	for _, t := range m.Teams {
+		if _, ok := trees.teams.Position(authz.ID(t.Team)); !ok {
+			p.add("teams", "unknown", "no such team in the organization")
+			continue
+		}
+		if slices.Contains(now, t.Team) {
+			p.add("teams", "twice", "the same team twice")
+		}
+		now = append(now, t.Team)
+	}
+	for _, t := range before.Teams {
+		old = append(old, t.Team)
+	}
+	switch {
+	case m.PrimaryTeam.IsZero():
+		p.add("primary_team", "required", "every member has a primary team")
+	case !inTeam(m.Teams, m.PrimaryTeam):
+		p.add("primary_team", "not_a_team", "is not one of the teams")
+	}
+	for _, t := range m.Teams {
+		if t.Team == m.PrimaryTeam && (!t.From.IsZero() || !t.Until.IsZero()) {
+			p.add("primary_team", "period", "the primary team is for good")
+		}
+	}
+	for _, id := range m.Units {
+		if _, ok := trees.units.Position(authz.ID(id)); !ok {
+			p.add("units", "unknown", "no such business unit in the organization")
+		}
+	}
+	if p.err() != nil {
+		return nil // the scope of what does not exist is nothing to speak of
+	}
+	join := added(old, now)
+	var owner []UnitID
+	if u.Org == m.Org {
+		owner = []UnitID{u.OwnerUnit}
+	}
+	if err := w.teamsInScope(perm, m.Org, owner, join); err != nil {
+		return err
+	}
+	for _, e := range policy.teamEntries(join, trees) {
+		for _, a := range e.Roles {
+			if r := policy.roles[a.Role]; r != nil {
+				if err := w.mayGrant(r.masks); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, id := range added(before.Units, m.Units) {
+		if err := w.unitInScope(perm, &BusinessUnit{ID: id, Org: m.Org}); err != nil {
+			return &Error{Kind: ErrPermission, Field: "units", Rule: "out_of_scope", Permission: perm}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package usermgmt_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// goFiles calls fn for every Go file of the repository.
+func goFiles(t *testing.T, fn func(path string, src []byte)) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != "." || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, ".go") {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			fn(path, src)
+		}
+		return nil
+	}))
+}
+
+func TestSourceFilesStaySmall(t *testing.T) {
+	t.Parallel()
+	goFiles(t, func(path string, src []byte) {
+		limit := 450
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "store/storetest") {
+			limit = 900
+		}
+		assert.LessOrEqual(t, strings.Count(string(src), "\n"), limit, path)
+	})
+}
+
+func TestEveryPackageHasOnePackageComment(t *testing.T) {
+	t.Parallel()
+	comments := map[string]int{}
+	goFiles(t, func(path string, src []byte) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.PackageClauseOnly|parser.ParseComments)
+		require.NoError(t, err)
+		dir := filepath.Dir(path)
+		if f.Doc != nil {
+			comments[dir]++
+		} else {
+			comments[dir] += 0
+		}
+	})
+	for dir, n := range comments {
+		assert.Equal(t, 1, n, dir)
+	}
+}
+
+func TestEveryExportedNameIsDocumented(t *testing.T) {
+	t.Parallel()
+	goFiles(t, func(path string, src []byte) {
+		if strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "examples/") || strings.HasPrefix(path, "internal/") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ParseComments)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				// The methods of a store are documented by the contract.
+				if d.Name.IsExported() && exportedReceiver(d) && (d.Recv == nil || !strings.HasPrefix(path, "store/")) {
+					assert.NotNil(t, d.Doc, "%s: %s", path, d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					switch s := s.(type) {
+					case *ast.TypeSpec:
+						if s.Name.IsExported() {
+							assert.True(t, d.Doc != nil || s.Doc != nil, "%s: %s", path, s.Name.Name)
+						}
+					case *ast.ValueSpec:
+						for _, n := range s.Names {
+							if n.IsExported() {
+								assert.True(t, d.Doc != nil || s.Doc != nil || s.Comment != nil, "%s: %s", path, n.Name)
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	expr := d.Recv.List[0].Type
+	for {
+		switch x := expr.(type) {
+		case *ast.StarExpr:
+			expr = x.X
+		case *ast.IndexExpr:
+			expr = x.X
+		case *ast.Ident:
+			return x.IsExported()
+		default:
+			return false
+		}
+	}
+}
+
+func TestImportsStayWhereTheyBelong(t *testing.T) {
+	t.Parallel()
+	quoted := regexp.MustCompile(`^"(.+)"$`)
+	goFiles(t, func(path string, src []byte) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+		require.NoError(t, err)
+		dir := filepath.ToSlash(filepath.Dir(path))
+		for _, spec := range f.Imports {
+			p := quoted.FindStringSubmatch(spec.Path.Value)[1]
+			if p == "testing" || strings.Contains(p, "testify") || strings.Contains(p, "rapid") {
+				assert.Contains(t, []string{"usermgmttest", "store/storetest"}, dir, "%s imports %s", path, p)
+			}
+			if dir == "." {
+				assert.NotContains(t, p, "usermgmt/store", "%s: the root knows no store", path)
+				assert.NotContains(t, p, "net/http", "%s: the root knows no HTTP", path)
+				assert.NotEqual(t, "database/sql", p, "%s: the root knows no SQL", path)
+			}
+			assert.NotEqual(t, "math/rand", p, "%s: secrets come from crypto/rand", path)
+		}
+	})
+}
+
+func TestDependenciesOfTheRootPackage(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line != "" {
+			seen[line] = true
+		}
+	}
+	var got []string
+	for m := range seen {
+		got = append(got, m)
+	}
+	assert.ElementsMatch(t, []string{
+		"github.com/usermgmt/usermgmt", "github.com/google/uuid", "github.com/ccojocar/zxcvbn-go",
+		"golang.org/x/crypto", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/text",
+	}, got, "a new dependency is a decision: write its reason into docs/design.md")
+}
+
+func TestEverySentinelIsInThePackageComment(t *testing.T) {
+	t.Parallel()
+	src, err := os.ReadFile("errors.go")
+	require.NoError(t, err)
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile(`(?m)^\t(Err[A-Za-z]+) += errors\.New`).FindAllSubmatch(src, -1) {
+		assert.Contains(t, string(doc), "["+string(m[1])+"]")
+	}
+}
+
+func TestClockIsReadInOnePlace(t *testing.T) {
+	t.Parallel()
+	goFiles(t, func(path string, src []byte) {
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if strings.HasSuffix(path, "_test.go") || dir != "." && !strings.HasPrefix(dir, "store/memory") && !strings.HasPrefix(dir, "internal") {
+			return
+		}
+		if strings.Contains(string(src), "time.Now()") {
+			t.Errorf("%s reads the clock; ask Manager.now", path)
+		}
+	})
+}
+
+func TestLinksInDocumentsResolve(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	for _, glob := range []string{"*.md", "docs/*.md"} {
+		files, err := filepath.Glob(glob)
+		require.NoError(t, err)
+		for _, f := range files {
+			src, err := os.ReadFile(f)
+			require.NoError(t, err)
+			for _, m := range link.FindAllSubmatch(src, -1) {
+				_, err := os.Stat(filepath.Join(filepath.Dir(f), string(m[1])))
+				assert.NoError(t, err, "%s links to %s", f, m[1])
+			}
+		}
+	}
+}

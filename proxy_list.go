@@ -1,0 +1,150 @@
+package usermgmt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// onProxyList refuses members who are not on a restricted list.
+func (m *Manager) onProxyList(ctx context.Context, s Store, operator UserID, target *Member, org OrgID, now time.Time) error {
+	list, err := s.ProxyListOf(ctx, operator, org)
+	if err != nil {
+		return skipNotFound(err)
+	}
+	if !list.Restricted || slices.Contains(list.Users, target.User.ID) {
+		return nil
+	}
+	for _, t := range teamsAt(&target.Membership, now) {
+		if slices.Contains(list.Teams, t) {
+			return nil
+		}
+	}
+	return &Error{Kind: ErrPermission, Rule: "not_on_list", Permission: PermProxyLogin}
+}
+
+// ProxyGrants says as whom an operator may log in.
+type ProxyGrants struct {
+	// Restricted: only the users and the members of the teams below. Without it
+	// everybody within the permission and the hierarchy, and the lists must be
+	// empty.
+	Restricted bool
+	Users      []UserID
+	Teams      []TeamID
+}
+
+// Grants returns the proxy list of an operator in the actor's organization. One
+// that was never set is unrestricted. The actor needs [PermProxyConfigure] on
+// the operator, or is the operator.
+//
+// Errors: [ErrNotFound], [ErrPermission].
+func (p *Proxy) Grants(ctx context.Context, a Actor, operator UserID) (*ProxyList, error) {
+	const op = "Proxy.Grants"
+	v, err := p.m.read(a)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	_, r, err := p.m.memberRecord(ctx, p.m.store, operator, v.org)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	if operator != v.subject || operator.IsZero() {
+		if err := v.need(PermProxyConfigure, PermUserView, r); err != nil {
+			return nil, withOp(op, err)
+		}
+	}
+	list, err := p.m.store.ProxyListOf(ctx, operator, v.org)
+	if isNotFound(err) {
+		return &ProxyList{Operator: operator, Org: v.org}, nil
+	}
+	return &list, withOp(op, err)
+}
+
+// SetGrants replaces the proxy list of an operator, if version is the stored
+// one (0 for a list that was never set). The list narrows; it never gives a
+// right. Running proxy sessions that it no longer allows end with their next
+// verification.
+//
+// The actor needs [PermProxyConfigure] on the operator, who is not the actor.
+// Every user is a member of the organization and every team is one of its teams.
+//
+// SetGrants is atomic. It records "proxy.configure".
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrStale], [ErrInvalid].
+func (p *Proxy) SetGrants(ctx context.Context, a Actor, operator UserID, version int64, g ProxyGrants) (*ProxyList, error) {
+	var out *ProxyList
+	err := p.m.change(ctx, a, "Proxy.SetGrants", verbProxyGrants, func(ctx context.Context, w *work) error {
+		_, r, err := w.member(ctx, operator, w.v.org)
+		if err != nil {
+			return err
+		}
+		if err := w.need(PermProxyConfigure, PermUserView, r); err != nil {
+			return err
+		}
+		if operator == w.v.subject {
+			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermProxyConfigure}
+		}
+		old, err := w.tx.ProxyListOf(ctx, operator, w.v.org)
+		if skipNotFound(err) != nil {
+			return err
+		}
+		if old.Version != version {
+			return &Error{Kind: ErrStale, Field: "version"}
+		}
+		list := ProxyList{Operator: operator, Org: w.v.org, Restricted: g.Restricted, Version: old.Version, UpdatedAt: w.now,
+			Users: slices.Clone(g.Users), Teams: slices.Clone(g.Teams)}
+		if err := w.checkProxyList(ctx, &list); err != nil {
+			return err
+		}
+		if err := w.tx.SaveProxyList(ctx, list); err != nil {
+			return err
+		}
+		list.Version++
+		w.record(proxyFields(&old), proxyFields(&list))
+		out = &list
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (w *work) checkProxyList(ctx context.Context, l *ProxyList) error {
+	var p problems
+	if !l.Restricted && len(l.Users)+len(l.Teams) > 0 {
+		p.add("restricted", "required", "a list of users or teams is a restriction")
+	}
+	if len(l.Users) > MaxPageSize || len(l.Teams) > MaxPageSize {
+		p.add("users", "max_items", fmt.Sprintf("at most %d users and %d teams", MaxPageSize, MaxPageSize))
+		return p.err()
+	}
+	mems, err := w.tx.Memberships(ctx, l.Org, l.Users)
+	if err != nil {
+		return err
+	}
+	for _, u := range l.Users {
+		if !slices.ContainsFunc(mems, func(m Membership) bool { return m.User == u }) {
+			p.add("users", "unknown", "no such member in the organization")
+			break
+		}
+	}
+	trees, err := w.m.rights.private().treesOf(ctx, w.tx, l.Org, 0)
+	if err != nil {
+		return err
+	}
+	for _, t := range l.Teams {
+		if _, ok := trees.teams.Position(authz.ID(t)); !ok {
+			p.add("teams", "unknown", "no such team in the organization")
+			break
+		}
+	}
+	return p.err()
+}
+
+func proxyFields(l *ProxyList) map[string]string {
+	return map[string]string{"restricted": boolText(l.Restricted), "users": idList(l.Users), "teams": idList(l.Teams)}
+}

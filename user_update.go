@@ -1,0 +1,172 @@
+package usermgmt
+
+import "context"
+
+// UserUpdate changes fields of a user; nil leaves a field alone. Passwords,
+// flags, owner unit and memberships have calls of their own.
+type UserUpdate struct {
+	Username, Email                                 *string
+	Emails                                          *[]string
+	Prefix, FirstName, MiddleName, LastName, Suffix *string
+	Birthday                                        *Date
+	Phone, Mobile, Fax                              *string
+	Address                                         *Address
+	Company, Title                                  *string
+	EmployeeNumber                                  *[]string
+	ReportsTo, Responsible                          *UserID
+	Newsletter, AccountMail                         *bool
+	SSO                                             *SSO
+	Source, ExternalID                              *string
+}
+
+func (c *UserUpdate) apply(u *User) {
+	set(&u.Username, c.Username)
+	set(&u.Email, c.Email)
+	set(&u.Emails, c.Emails)
+	set(&u.Prefix, c.Prefix)
+	set(&u.FirstName, c.FirstName)
+	set(&u.MiddleName, c.MiddleName)
+	set(&u.LastName, c.LastName)
+	set(&u.Suffix, c.Suffix)
+	set(&u.Birthday, c.Birthday)
+	set(&u.Phone, c.Phone)
+	set(&u.Mobile, c.Mobile)
+	set(&u.Fax, c.Fax)
+	set(&u.Address, c.Address)
+	set(&u.Company, c.Company)
+	set(&u.Title, c.Title)
+	set(&u.EmployeeNumber, c.EmployeeNumber)
+	set(&u.ReportsTo, c.ReportsTo)
+	set(&u.Responsible, c.Responsible)
+	set(&u.Newsletter, c.Newsletter)
+	set(&u.AccountMail, c.AccountMail)
+	set(&u.SSO, c.SSO)
+	set(&u.Source, c.Source)
+	set(&u.ExternalID, c.ExternalID)
+}
+
+func set[T any](to *T, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// own reports whether c changes only what users may change of themselves.
+func (c *UserUpdate) own() bool {
+	return c.Username == nil && c.Email == nil && c.Company == nil && c.ReportsTo == nil && c.Responsible == nil &&
+		c.SSO == nil && c.Source == nil && c.ExternalID == nil
+}
+
+// Update changes a user, if version is the stored one.
+//
+// The actor needs [PermUserEdit] on the user, whose home must be the actor's
+// organization. A user who has [PermUserEditProfile] on the own record may
+// change there the fields that [UserField.Own] marks. A change of a login name
+// also needs a user who does not hold rights that the actor lacks, ends nothing
+// but kills outstanding links, and is told to the old and the new address. Not
+// with an API key or during a proxy login.
+//
+// Update is atomic. It records "user.update" with the changed fields.
+//
+// Errors: [ErrNotFound], [ErrPermission], [ErrStale], [ErrInvalid] with every
+// problem, [ErrConflict] for a taken name.
+func (s *Users) Update(ctx context.Context, a Actor, id UserID, version int64, c UserUpdate) (*User, error) {
+	var out *User
+	err := s.m.change(ctx, a, "Users.Update", verbUserUpdate, func(ctx context.Context, w *work) error {
+		u, err := w.editable(ctx, id, &c)
+		if err != nil {
+			return err
+		}
+		if u.Version != version {
+			return &Error{Kind: ErrStale, Field: "version"}
+		}
+		before := *u
+		c.apply(u)
+		if err := w.updateUser(ctx, &before, u); err != nil {
+			return err
+		}
+		out = u
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// editable loads a user to whom the actor may apply c.
+func (w *work) editable(ctx context.Context, id UserID, c *UserUpdate) (*User, error) {
+	if id == w.v.subject && !id.IsZero() && c.own() {
+		u, err := w.tx.UserByID(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		w.on("user", id, u.Org, u.DisplayName())
+		r, err := w.m.userRecord(ctx, w.tx, w.v, &u)
+		if err != nil {
+			return nil, err
+		}
+		if w.v.can(PermUserEditProfile, r) {
+			return &u, nil
+		}
+	}
+	acc, err := w.account(ctx, id, PermUserEdit)
+	if err != nil {
+		return nil, err
+	}
+	return &acc.User, nil
+}
+
+// updateUser checks and stores a changed user.
+func (w *work) updateUser(ctx context.Context, before, u *User) error {
+	org, err := w.tx.OrgByID(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	mem, err := w.tx.MembershipOf(ctx, u.ID, u.Org)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	var p problems
+	prepareUser(u, w.m.policyOf(&org), w.now, &p)
+	if u.ReportsTo != before.ReportsTo || u.Responsible != before.Responsible {
+		if err := w.checkPeople(ctx, u, &mem, &p); err != nil {
+			return err
+		}
+	}
+	if err := p.err(); err != nil {
+		return err
+	}
+	if u.UsernameKey != before.UsernameKey || u.EmailKey != before.EmailKey {
+		if err := w.loginNamesChange(ctx, before, u); err != nil {
+			return err
+		}
+	}
+	if err := w.saveUser(ctx, *u); err != nil {
+		return err
+	}
+	u.Version, u.UpdatedAt = u.Version+1, w.now
+	w.record(fieldsOf(before), fieldsOf(u))
+	return nil
+}
+
+// loginNamesChange is what a change of username or e-mail brings with it.
+func (w *work) loginNamesChange(ctx context.Context, before, u *User) error {
+	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
+		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserEdit}
+	}
+	if u.ID != w.v.subject {
+		if err := w.notStronger(ctx, before); err != nil {
+			return err
+		}
+	}
+	for _, to := range [...]string{before.Email, u.Email} {
+		if to != "" {
+			w.mailTo(u, to, MailLoginChanged, map[string]string{"username": u.Username})
+		}
+		if before.Email == u.Email {
+			break
+		}
+	}
+	return nil
+}
