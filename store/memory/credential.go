@@ -9,16 +9,21 @@ import (
 
 func (p *person) credential() usermgmt.Credential {
 	return usermgmt.Credential{
-		User: p.u.ID, Status: p.status, Hash: p.hash, ChangedAt: p.changedAt,
+		User: p.u.ID, Status: p.status, Hash: p.hash, ChangedAt: p.changedAt.time(),
 		MustChange: p.mustChange, Epoch: p.epoch, Version: p.version,
 	}
 }
 
 func (p *person) login() usermgmt.LoginState {
 	return usermgmt.LoginState{
-		User: p.u.ID, Failures: p.failures, LockedUntil: p.lockedUntil,
-		LastLoginAt: p.lastLoginAt, LoginCount: p.loginCount,
+		User: p.u.ID, Failures: p.failures, LockedUntil: p.lockedUntil.time(),
+		LastLoginAt: p.lastLoginAt.time(), LoginCount: p.loginCount,
 	}
+}
+
+// lockedAt reports whether too many attempts lock the user at t.
+func (p *person) lockedAt(t time.Time) bool {
+	return p.lockedUntil != never && t.Before(p.lockedUntil.time())
 }
 
 // SaveCredential implements [usermgmt.Store].
@@ -34,7 +39,7 @@ func (s *Store) SaveCredential(ctx context.Context, c usermgmt.Credential) error
 			return usermgmt.ErrStale
 		}
 		next := *p
-		next.status, next.hash, next.changedAt = c.Status, c.Hash, utc(c.ChangedAt)
+		next.status, next.hash, next.changedAt = c.Status, c.Hash, microsOf(c.ChangedAt)
 		next.mustChange, next.epoch, next.version = c.MustChange, c.Epoch, c.Version+1
 		w.replacePerson(p, &next)
 		return nil
@@ -66,17 +71,17 @@ func (s *Store) ReserveAttempt(
 		if p == nil {
 			return nil
 		}
-		if rule.Now.Before(p.lockedUntil) {
+		if p.lockedAt(rule.Now) {
 			state = p.login()
 			return nil
 		}
 		next := *p
-		if !p.lockedUntil.IsZero() {
-			next.failures, next.lockedUntil = 0, time.Time{}
+		if p.lockedUntil != never {
+			next.failures, next.lockedUntil = 0, never
 		}
 		next.failures++
 		if rule.Limit != 0 && next.failures >= rule.Limit {
-			next.lockedUntil = utc(rule.LockUntil)
+			next.lockedUntil = microsOf(rule.LockUntil)
 		}
 		w.replacePerson(p, &next)
 		state, reserved = next.login(), true
@@ -90,11 +95,10 @@ func (s *Store) ReserveAttempt(
 
 // ReleaseAttempt implements [usermgmt.Store].
 func (s *Store) ReleaseAttempt(ctx context.Context, user usermgmt.UserID, lockUntil time.Time) error {
-	lockUntil = utc(lockUntil)
 	return s.changeLogin(ctx, user, func(p *person) bool {
 		p.failures = max(0, p.failures-1)
-		if p.lockedUntil.Equal(lockUntil) {
-			p.lockedUntil = time.Time{}
+		if p.lockedUntil == microsOf(lockUntil) {
+			p.lockedUntil = never
 		}
 		return true
 	})
@@ -103,7 +107,7 @@ func (s *Store) ReleaseAttempt(ctx context.Context, user usermgmt.UserID, lockUn
 // RecordLogin implements [usermgmt.Store].
 func (s *Store) RecordLogin(ctx context.Context, user usermgmt.UserID, at time.Time) error {
 	return s.changeLogin(ctx, user, func(p *person) bool {
-		p.failures, p.lockedUntil, p.lastLoginAt = 0, time.Time{}, utc(at)
+		p.failures, p.lockedUntil, p.lastLoginAt = 0, never, microsOf(at)
 		p.loginCount++
 		return true
 	})
@@ -112,7 +116,7 @@ func (s *Store) RecordLogin(ctx context.Context, user usermgmt.UserID, at time.T
 // ClearAttempts implements [usermgmt.Store].
 func (s *Store) ClearAttempts(ctx context.Context, user usermgmt.UserID, until time.Time) error {
 	return s.changeLogin(ctx, user, func(p *person) bool {
-		p.failures, p.lockedUntil = 0, utc(until)
+		p.failures, p.lockedUntil = 0, microsOf(until)
 		return true
 	})
 }
@@ -147,7 +151,7 @@ func (v *version) stand(out *usermgmt.Standing, p *person, m *member, o *orgRow)
 	out.User, out.Username, out.Kind = p.id, p.username, p.kind
 	out.Enabled, out.Deactivated, out.Reserved = p.enabled, p.deactivated, p.reserved
 	out.CredentialStatus, out.MustChange, out.Epoch = p.status, p.mustChange, p.epoch
-	out.LockedUntil = p.lockedUntil
+	out.LockedUntil = p.lockedUntil.time()
 	if o == nil {
 		return
 	}

@@ -10,22 +10,29 @@ import (
 // apiKey is a key as stored, with the rows that counted when it was written;
 // see session.
 type apiKey struct {
-	id          usermgmt.APIKeyID
-	hash        [32]byte
-	person      *person
-	member      *member // nil if there was no membership
-	org         *orgRow
-	epoch       int64
-	publicID    string
-	permissions []usermgmt.Permission
-	createdBy   usermgmt.UserID
+	id       usermgmt.APIKeyID
+	hash     [32]byte
+	person   *person
+	member   *member // nil if there was no membership
+	org      *orgRow
+	more     *keyMore // nil if there are no permissions and the user made the key
+	epoch    int64
+	publicID string
 
 	createdAt, expiresAt, lastUsedAt int64 // microseconds
 }
 
+type keyMore struct {
+	permissions []usermgmt.Permission
+	createdBy   usermgmt.UserID
+}
+
 func (k *apiKey) value(out *usermgmt.APIKey) {
 	out.ID, out.User, out.Org, out.PublicID, out.Hash = k.id, k.person.id, k.org.ID, k.publicID, k.hash
-	out.Epoch, out.Permissions, out.CreatedBy = k.epoch, cloneSlice(k.permissions), k.createdBy
+	out.Epoch, out.CreatedBy = k.epoch, k.person.id
+	if k.more != nil {
+		out.Permissions, out.CreatedBy = cloneSlice(k.more.permissions), k.more.createdBy
+	}
 	out.CreatedAt, out.ExpiresAt, out.LastUsedAt = fromMicro(k.createdAt), fromMicro(k.expiresAt), fromMicro(k.lastUsedAt)
 }
 
@@ -50,11 +57,14 @@ func (w *writer) putKey(k *usermgmt.APIKey) error {
 	old := w.v.keyOf(k.User, k.Org)
 	row := &apiKey{
 		id: k.ID, hash: k.Hash, person: w.v.person(k.User), member: w.v.member(k.User, k.Org), org: w.v.org(k.Org),
-		epoch: k.Epoch, publicID: k.PublicID, permissions: cloneSlice(k.Permissions), createdBy: k.CreatedBy,
+		epoch: k.Epoch, publicID: k.PublicID,
 		createdAt: k.CreatedAt.UnixMicro(), expiresAt: k.ExpiresAt.UnixMicro(), lastUsedAt: k.LastUsedAt.UnixMicro(),
 	}
 	if row.person == nil {
 		return missing("user")
+	}
+	if len(k.Permissions) > 0 || k.CreatedBy != k.User {
+		row.more = &keyMore{cloneSlice(k.Permissions), k.CreatedBy}
 	}
 	if row.org == nil {
 		return missing("organization")

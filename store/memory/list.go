@@ -156,7 +156,7 @@ func (q *userQuery) inView(u *userRow, m *member) bool {
 			return false
 		}
 		p := q.v.person(u.ID)
-		return p.status != usermgmt.StatusActive || q.Now.Before(p.lockedUntil)
+		return p.status != usermgmt.StatusActive || p.lockedAt(q.Now)
 	case usermgmt.ViewAll:
 	}
 	return true

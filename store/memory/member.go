@@ -12,12 +12,13 @@ import (
 // and the place.
 type member struct {
 	stamp    uint64 // see writer.replace
-	u        *userRow
 	kit      *kit
+	rights   int64
+	u        *userRow
 	place    *place
 	settings map[string]string
 
-	rights, version      int64
+	version              int64
 	createdAt, updatedAt int64 // microseconds
 }
 

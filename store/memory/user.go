@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"time"
 
 	"github.com/usermgmt/usermgmt"
 )
@@ -20,22 +19,22 @@ type userRow struct {
 type person struct {
 	stamp       uint64 // see writer.replace
 	id          usermgmt.UserID
+	username    string
 	epoch       int64
-	lockedUntil time.Time
+	lockedUntil micros
 	kind        usermgmt.UserKind
 	status      usermgmt.AuthStatus
 	enabled     bool
 	deactivated bool
 	reserved    bool
 	mustChange  bool
-	username    string
 
 	u           *userRow
 	version     int64
 	hash        string
-	changedAt   time.Time
+	changedAt   micros
 	failures    int
-	lastLoginAt time.Time
+	lastLoginAt micros
 	loginCount  int64
 }
 
@@ -133,7 +132,10 @@ func (w *writer) saveUser(s *Store, u *usermgmt.User) error {
 	row.DeactivatedAt, row.CreatedAt, row.UpdatedAt = utc(u.DeactivatedAt), utc(u.CreatedAt), utc(u.UpdatedAt)
 	if old == nil {
 		row.no = w.nextNo()
-		p = &person{status: usermgmt.StatusActive, epoch: 1, version: 1}
+		p = &person{
+			status: usermgmt.StatusActive, epoch: 1, version: 1,
+			lockedUntil: never, changedAt: never, lastLoginAt: never,
+		}
 		p.setUser(row)
 		w.users().people.Insert(w.own, p)
 	} else {
@@ -244,7 +246,7 @@ func (w *writer) replacePerson(p, next *person) {
 // mayBeBlocked reports whether there are times at which the credentials of an
 // enabled user do not work.
 func (p *person) mayBeBlocked() bool {
-	return p.status != usermgmt.StatusActive || !p.lockedUntil.IsZero()
+	return p.status != usermgmt.StatusActive || p.lockedUntil != never
 }
 
 // UserByID implements [usermgmt.Store].

@@ -39,6 +39,21 @@ func find[T, E any](m *pmap.Map[T], id usermgmt.ID[E], of func(*T) usermgmt.ID[E
 // utc brings a time to the precision of the contract.
 func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
+// micros is a time in microseconds.
+type micros int64
+
+// never is the zero time.
+const never = micros(-62135596800000000)
+
+func microsOf(t time.Time) micros { return micros(t.UnixMicro()) }
+
+func (m micros) time() time.Time {
+	if m == never {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(m)).UTC()
+}
+
 func fromMicro(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
 // The errors of the contract.
