@@ -202,7 +202,6 @@ func (w *work) breakGlass(ctx context.Context, acc *Account, hash string) error 
 	if !inTeam(mem.Teams, org.RootTeam) {
 		mem.Teams = append(mem.Teams, TeamAssignment{Team: org.RootTeam})
 	}
-	mem.Rights++
 	mem.UpdatedAt = w.now
 	if err := w.tx.SaveMembership(ctx, mem); err != nil {
 		return err

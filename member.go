@@ -57,6 +57,7 @@ type Membership struct {
 	Settings map[string]string
 	// Rights is the stamp of the membership's rights: it grows with every
 	// change of profile, roles, teams, units, enabled and application access.
+	// The store counts it; see [MemberStore].
 	Rights int64
 
 	CreatedAt, UpdatedAt time.Time

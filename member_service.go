@@ -148,7 +148,7 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 		if _, err := w.tx.OrgByID(ctx, org); err != nil {
 			return err
 		}
-		m := Membership{User: user, Org: org, Enabled: true, Rights: 1, CreatedAt: w.now, UpdatedAt: w.now}
+		m := Membership{User: user, Org: org, Enabled: true, Rights: firstStamp(), CreatedAt: w.now, UpdatedAt: w.now}
 		n.into(&m)
 		if !w.v.can(PermUserMembership, recordOf(&u, &m, org, w.now)) {
 			return &Error{Kind: ErrPermission, Permission: PermUserMembership}

@@ -174,7 +174,8 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 			wanted bool
 			perm   Permission
 		}{
-			{c.Name != nil || c.Description != nil || c.SwitchRoles != nil || c.PrimaryAdmin != nil, PermOrgEdit},
+			{c.Name != nil || c.Description != nil || c.SwitchRoles != nil || c.PrimaryAdmin != nil ||
+				c == (OrganizationUpdate{}), PermOrgEdit}, // a change of nothing too
 			{c.Policy != nil, PermPolicyEdit},
 			{c.ExportFields != nil, PermExportMarks},
 		} {

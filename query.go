@@ -1,6 +1,11 @@
 package usermgmt
 
-import "time"
+import (
+	"bytes"
+	"encoding/base64"
+	"time"
+	"unicode/utf8"
+)
 
 // Limits of lists.
 const (
@@ -21,6 +26,46 @@ type Position struct {
 
 // IsZero reports whether p is the beginning.
 func (p Position) IsZero() bool { return p == Position{} }
+
+const (
+	positionForm   = 1 // the first byte of the encoded form
+	maxPositionKey = 2048
+)
+
+// MarshalText encodes p as a cursor for URLs: opaque, URL-safe, "" for the
+// beginning. It is not a secret and not a right: it says where to go on, and
+// every page is filtered anew for whoever asks. It holds the order key of the
+// last row that was seen.
+func (p Position) MarshalText() ([]byte, error) {
+	if p.IsZero() {
+		return nil, nil
+	}
+	raw := append(append([]byte{positionForm}, p.ID[:]...), p.Key...)
+	return base64.RawURLEncoding.AppendEncode(nil, raw), nil
+}
+
+// UnmarshalText decodes what MarshalText wrote. Anything else is [ErrInvalid],
+// Field "cursor".
+func (p *Position) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*p = Position{}
+		return nil
+	}
+	bad := invalid("cursor", "format", "not a cursor of this package")
+	if len(text) > base64.RawURLEncoding.EncodedLen(maxPositionKey+17) {
+		return bad
+	}
+	raw, err := base64.RawURLEncoding.Strict().AppendDecode(nil, text)
+	if err != nil || len(raw) < 17 || raw[0] != positionForm || !utf8.Valid(raw[17:]) || bytes.ContainsAny(text, "\r\n") {
+		return bad
+	}
+	q := Position{Key: string(raw[17:]), ID: [16]byte(raw[1:17])}
+	if q.IsZero() {
+		return bad
+	}
+	*p = q
+	return nil
+}
 
 // ListQuery selects a page of a short list.
 type ListQuery struct {

@@ -2,6 +2,7 @@ package usermgmt
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"sync"
@@ -15,6 +16,14 @@ import (
 type stamps struct{ rights, policy, trees, system int64 }
 
 func (s *Standing) stamps() stamps { return stamps{s.Rights, s.Policy, s.Trees, s.SystemPolicy} }
+
+// firstStamp begins the rights stamp of a new membership anywhere, so that a
+// membership that ended and began again never repeats a stamp of its first life.
+func firstStamp() int64 {
+	b := randomBytes(8)
+	b[0] &= 0x3f // positive, with room to grow
+	return int64(binary.BigEndian.Uint64(b))
+}
 
 type rightsKey struct {
 	user UserID

@@ -47,8 +47,10 @@ import (
 // everything else there fails too, until Tx returns. Reads see the
 // transaction's own writes.
 //
-// Errors of the contract match with errors.Is and may be wrapped. Any other
-// error is the store's own and means that nothing happened.
+// Getters fail with [ErrNotFound] if there is no such row. Errors of the
+// contract match with errors.Is and may be wrapped. Any other error is the
+// store's own and means that nothing happened. A call whose context is cancelled
+// fails with the context's error and changes nothing.
 type Store interface {
 	// Tx runs fn in a transaction: everything done through the store that fn
 	// is given commits if fn returns nil, and nothing does otherwise. The
@@ -196,7 +198,9 @@ type UserStore interface {
 // MemberStore keeps memberships. The key is User and Org.
 type MemberStore interface {
 	// SaveMembership: user, profile, roles, teams, units and initial
-	// application exist; teams and units belong to Org.
+	// application exist; teams and units belong to Org. Slices keep their order.
+	// An insert stores Rights as given; a replace stores the stored Rights plus
+	// 1, whatever is given, so that no stamp ever comes twice.
 	SaveMembership(ctx context.Context, m Membership) error
 	// DeleteMembership ends the membership and removes, in the organization,
 	// the user's API key, proxy list and access entries; it ends the sessions
@@ -255,10 +259,10 @@ type CredentialStore interface {
 	// ReserveAttempt takes one of the attempts that rule leaves, atomically
 	// under any number of parallel callers:
 	// if now is before LockedUntil, or the user is zero or unknown, nothing
-	// changes and reserved is false; otherwise a lock that has ended, or whose
-	// rule is off (Limit 0), first sets Failures to 0 and LockedUntil to zero,
-	// then Failures grows by 1, and if it reaches rule.Limit (unless 0),
-	// LockedUntil becomes rule.LockUntil. reserved is true.
+	// changes and reserved is false; otherwise a lock that has ended first sets
+	// Failures to 0 and LockedUntil to zero, then Failures grows by 1, and if it
+	// reaches rule.Limit (unless 0), LockedUntil becomes rule.LockUntil.
+	// reserved is true.
 	// It returns the state after that; the zero LoginState for an unknown user.
 	ReserveAttempt(ctx context.Context, user UserID, rule AttemptRule) (s LoginState, reserved bool, err error)
 	// ReleaseAttempt gives back an attempt that was never judged: Failures
@@ -286,7 +290,8 @@ type AttemptRule struct {
 
 // SessionStore keeps sessions, live and ended.
 type SessionStore interface {
-	// CreateSession inserts. TokenHash is unique (Field "token").
+	// CreateSession inserts. TokenHash is unique among sessions that are not
+	// ended (Field "token").
 	CreateSession(ctx context.Context, s Session) error
 	// SessionByToken finds a session that is not ended by the hash of its
 	// token, with the standing of its user in its organization. It is the read
@@ -343,7 +348,7 @@ type LicenceStore interface {
 	SetPool(ctx context.Context, org OrgID, t LicenceType, size int) error
 	// ClaimSeats adds n to Used, atomically; [ErrLimit], Field "licence", if
 	// Used would then exceed a Size that is not negative. n may be negative:
-	// seats are given back, and Used does not go below 0.
+	// seats are given back, which never fails; Used does not go below 0.
 	ClaimSeats(ctx context.Context, org OrgID, t LicenceType, n int) error
 	// ListPools returns the pools that were set or used, in the order of Type.
 	ListPools(ctx context.Context, org OrgID) ([]LicencePool, error)
@@ -363,7 +368,7 @@ type AuditStore interface {
 type OutboxStore interface {
 	AddMessages(ctx context.Context, m ...Message) error
 	// ClaimMessages takes at most limit messages that are neither sent nor dead
-	// and whose NotBefore is not after now, oldest first, sets their NotBefore
+	// and whose NotBefore is not after now, in the order of ID, sets their NotBefore
 	// to until, adds 1 to Attempts and returns them as they then are. No
 	// message is given to two callers before until.
 	ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]Message, error)

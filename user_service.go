@@ -185,7 +185,7 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 	if err != nil {
 		return err
 	}
-	mem := Membership{User: u.ID, Org: u.Org, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now, Rights: 1}
+	mem := Membership{User: u.ID, Org: u.Org, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now, Rights: firstStamp()}
 	n.into(&mem)
 	r := recordOf(u, &mem, u.Org, w.now)
 	if err := w.need(PermUserCreate, PermUnitView, r); err != nil {

@@ -240,7 +240,6 @@ func (w *work) leaveSeat(ctx context.Context, mem *Membership) error {
 	}
 	mem.Seat = false
 	mem.Teams = slices.DeleteFunc(mem.Teams, func(t TeamAssignment) bool { return t.Team != mem.PrimaryTeam })
-	mem.Rights++
 	mem.UpdatedAt = w.now
 	return w.tx.SaveMembership(ctx, *mem)
 }

@@ -165,9 +165,13 @@ func (w *writer) saveMembership(m *usermgmt.Membership) error {
 	if err != nil {
 		return err
 	}
+	rights := m.Rights
+	if old != nil {
+		rights = old.rights + 1
+	}
 	w.replaceMember(old, &member{
 		u: p.u, kit: w.takeKit(k), place: at, settings: cloneMap(m.Settings),
-		rights: m.Rights, version: m.Version + 1,
+		rights: rights, version: m.Version + 1,
 		createdAt: m.CreatedAt.UnixMicro(), updatedAt: m.UpdatedAt.UnixMicro(),
 	})
 	if old != nil {
