@@ -1,0 +1,313 @@
+package usermgmt
+
+import (
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/csvcell"
+)
+
+// exportField is a column of an export. One of the functions is set.
+type exportField struct {
+	name   string
+	text   func(*User) string
+	plain  func([]byte, *Member) []byte // appends a cell
+	person func(*User) *UserID
+	named  func([]byte, *csvRefs, *Member) []byte
+	// account columns cost a read of the store for each row.
+	account func([]byte, *exporter, *Account) []byte
+}
+
+// unmarked are the fields that are not exported unless an organization marks
+// them: those that no import takes, and the password.
+var unmarked = []string{"id", "display_name", "organization", "created_at", "updated_at",
+	"password", "auth_status", "last_login_at", "login_count"}
+
+// ExportFields returns the names of the fields that an export can hold:
+// those of [UserFields], then the rest.
+func ExportFields() []string {
+	out := make([]string, len(exportFieldList))
+	for i := range exportFieldList {
+		out[i] = exportFieldList[i].name
+	}
+	return out
+}
+
+// DefaultExportFields returns the fields of an export when an organization
+// marks none: every field that an import reads but the password.
+func DefaultExportFields() []string {
+	return slices.DeleteFunc(ExportFields(), func(name string) bool { return slices.Contains(unmarked, name) })
+}
+
+var exportFields = func() map[string]exportField {
+	out := make(map[string]exportField, len(exportFieldList))
+	for _, f := range exportFieldList {
+		out[f.name] = f
+	}
+	return out
+}()
+
+var exportFieldList = func() []exportField {
+	var out []exportField
+	for _, f := range userFields {
+		column := exportField{name: f.Name}
+		switch f.Type {
+		case FieldBool, FieldEnum:
+			column.plain = func(dst []byte, m *Member) []byte { return append(dst, f.get(&m.User)...) }
+		case FieldDate:
+			column.plain = func(dst []byte, m *Member) []byte {
+				if m.User.Birthday.IsZero() {
+					return dst
+				}
+				return csvcell.AppendDate(dst, m.User.Birthday.start())
+			}
+		case FieldList:
+			column.plain = listColumns[f.Name]
+		default:
+			column.text = f.get
+		}
+		out = append(out, column)
+	}
+	return append(out, furtherFields...)
+}()
+
+var listColumns = map[string]func([]byte, *Member) []byte{
+	"emails":          func(dst []byte, m *Member) []byte { return appendList(dst, m.User.Emails) },
+	"employee_number": func(dst []byte, m *Member) []byte { return appendList(dst, m.User.EmployeeNumber) },
+}
+
+var furtherFields = []exportField{
+	{name: "reports_to", person: func(u *User) *UserID { return &u.ReportsTo }},
+	{name: "responsible", person: func(u *User) *UserID { return &u.Responsible }},
+	{name: "deactivated_at", plain: func(dst []byte, m *Member) []byte { return csvcell.AppendTime(dst, m.User.DeactivatedAt) }},
+	{name: "owner_unit", named: func(dst []byte, r *csvRefs, m *Member) []byte {
+		return appendName(dst, r.units, m.User.OwnerUnit)
+	}},
+	{name: "membership_enabled", plain: func(dst []byte, m *Member) []byte {
+		return csvcell.AppendBool(dst, m.Membership.Enabled)
+	}},
+	{name: "profile", named: func(dst []byte, r *csvRefs, m *Member) []byte {
+		return appendName(dst, r.profiles, m.Membership.Profile)
+	}},
+	{name: "roles", named: appendRoles},
+	{name: "primary_team", named: func(dst []byte, r *csvRefs, m *Member) []byte {
+		return appendName(dst, r.teams, m.Membership.PrimaryTeam)
+	}},
+	{name: "teams", named: appendTeams},
+	{name: "units", named: appendUnits},
+	{name: "licence", plain: func(dst []byte, m *Member) []byte {
+		return csvcell.AppendText(dst, string(m.Membership.Licence))
+	}},
+	{name: "initial_application", named: func(dst []byte, r *csvRefs, m *Member) []byte {
+		return appendName(dst, r.applications, m.Membership.InitialApp)
+	}},
+	{name: "time_zone", plain: func(dst []byte, m *Member) []byte {
+		return csvcell.AppendText(dst, m.Membership.Settings[SettingTimeZone])
+	}},
+	{name: "date_format", plain: func(dst []byte, m *Member) []byte {
+		return csvcell.AppendText(dst, m.Membership.Settings[SettingDateFormat])
+	}},
+	{name: "id", plain: func(dst []byte, m *Member) []byte { return appendID(dst, [16]byte(m.User.ID)) }},
+	{name: "display_name", text: (*User).DisplayName},
+	{name: "organization", named: func(dst []byte, r *csvRefs, m *Member) []byte {
+		if m.User.Org != r.org.ID {
+			return appendID(dst, [16]byte(m.User.Org))
+		}
+		return csvcell.AppendText(dst, r.org.Name)
+	}},
+	{name: "created_at", plain: func(dst []byte, m *Member) []byte { return csvcell.AppendTime(dst, m.User.CreatedAt) }},
+	{name: "updated_at", plain: func(dst []byte, m *Member) []byte { return csvcell.AppendTime(dst, m.User.UpdatedAt) }},
+	{name: "password", account: func(dst []byte, x *exporter, a *Account) []byte {
+		if a.User.Org != x.org.ID { // credentials are a matter of the home organization
+			return dst
+		}
+		return csvcell.AppendText(dst, a.Credential.Hash)
+	}},
+	{name: "auth_status", account: func(dst []byte, x *exporter, a *Account) []byte {
+		return append(dst, a.standing().Status(x.q.Now).String()...)
+	}},
+	{name: "last_login_at", account: func(dst []byte, _ *exporter, a *Account) []byte {
+		return csvcell.AppendTime(dst, a.Login.LastLoginAt)
+	}},
+	{name: "login_count", account: func(dst []byte, _ *exporter, a *Account) []byte {
+		return csvcell.AppendInt(dst, a.Login.LoginCount)
+	}},
+}
+
+// appendID appends the text form of an identifier, which is a cell as it is.
+func appendID(dst []byte, id [16]byte) []byte {
+	if id == [16]byte{} {
+		return dst
+	}
+	begin := 0
+	for _, end := range [...]int{4, 6, 8, 10, 16} {
+		if begin > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, id[begin:end])
+		begin = end
+	}
+	return dst
+}
+
+func appendName[E any](dst []byte, names *csvNames[E], id ID[E]) []byte {
+	if id.IsZero() {
+		return dst
+	}
+	return csvcell.AppendText(dst, names.label(id))
+}
+
+func appendRoles(dst []byte, r *csvRefs, m *Member) []byte {
+	begin := len(dst)
+	for i := range m.Membership.Roles {
+		a := &m.Membership.Roles[i]
+		dst = appendItem(dst, begin, r.roles.label(a.Role), a.From, a.Until)
+	}
+	return protect(dst, begin)
+}
+
+// appendTeams begins with the primary team.
+func appendTeams(dst []byte, r *csvRefs, m *Member) []byte {
+	begin := len(dst)
+	for _, primary := range [2]bool{true, false} {
+		for i := range m.Membership.Teams {
+			a := &m.Membership.Teams[i]
+			if (a.Team == m.Membership.PrimaryTeam) == primary {
+				dst = appendItem(dst, begin, r.teams.label(a.Team), a.From, a.Until)
+			}
+		}
+	}
+	return protect(dst, begin)
+}
+
+func appendUnits(dst []byte, r *csvRefs, m *Member) []byte {
+	begin := len(dst)
+	for _, id := range m.Membership.Units {
+		dst = appendItem(dst, begin, r.units.label(id), time.Time{}, time.Time{})
+	}
+	return protect(dst, begin)
+}
+
+// appendItem appends an item of a list, with its period if it has one:
+// "Sales[2026-01-01T00:00:00Z,)".
+func appendItem(dst []byte, begin int, label string, from, until time.Time) []byte {
+	if len(dst) > begin {
+		dst = append(dst, ';')
+	}
+	dst = append(dst, label...)
+	if !from.IsZero() || !until.IsZero() {
+		dst = append(dst, '[')
+		dst = csvcell.AppendTime(dst, from)
+		dst = append(dst, ',')
+		dst = csvcell.AppendTime(dst, until)
+		dst = append(dst, ')')
+	}
+	return dst
+}
+
+// appendList appends a list of texts.
+func appendList(dst []byte, items []string) []byte {
+	begin := len(dst)
+	for i, s := range items {
+		if i > 0 {
+			dst = append(dst, ';')
+		}
+		dst = appendEscaped(dst, s, false)
+	}
+	return protect(dst, begin)
+}
+
+// protect turns what was appended since begin into a cell.
+func protect(dst []byte, begin int) []byte {
+	if begin == len(dst) {
+		return dst
+	}
+	plain := true
+	switch dst[begin] {
+	case '=', '+', '-', '@', '\t', '\r', '\n', 0, '\'', 0xef:
+		plain = false
+	}
+	for _, c := range dst[begin:] {
+		plain = plain && c != '"' && c != ',' && c != '\r' && c != '\n'
+	}
+	if plain {
+		return dst
+	}
+	return csvcell.AppendText(dst[:begin], string(dst[begin:]))
+}
+
+// appendEscaped appends an item of a list, or a part of a path, so that
+// [splitEscaped] finds it again.
+func appendEscaped(dst []byte, s string, path bool) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if c == '\\' || c == ';' || c == '/' && path || c == ' ' && (i == 0 || i == len(s)-1) {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// splitEscaped splits s at sep, except where a backslash stands before it.
+// Spaces around the parts and empty parts are dropped; parts keep their
+// backslashes, which [unescape] takes away.
+func splitEscaped(s string, sep byte) []string {
+	var out []string
+	begin := 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && s[i] == '\\' && i+1 < len(s) {
+			i++
+			continue
+		}
+		if i == len(s) || s[i] == sep {
+			if part := trimEscaped(s[begin:i]); part != "" {
+				out = append(out, part)
+			}
+			begin = i + 1
+		}
+	}
+	return out
+}
+
+// trimEscaped drops the spaces around s but for an escaped one.
+func trimEscaped(s string) string {
+	for s != "" && s[0] == ' ' {
+		s = s[1:]
+	}
+	for s != "" && s[len(s)-1] == ' ' {
+		slashes := 0
+		for i := len(s) - 2; i >= 0 && s[i] == '\\'; i-- {
+			slashes++
+		}
+		if slashes%2 == 1 {
+			break
+		}
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// unescape takes the backslashes away that stand before a backslash, a
+// separator or a space. Others belong to the text.
+func unescape(s string) string {
+	i := 0
+	for i < len(s) && s[i] != '\\' {
+		i++
+	}
+	if i == len(s) {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			switch s[i+1] {
+			case '\\', ';', '/', ' ':
+				i++
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}

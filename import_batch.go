@@ -1,0 +1,346 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/canon"
+)
+
+// importBatch is a batch of rows inside its transaction. Nothing of it counts
+// until the transaction has committed.
+type importBatch struct {
+	imp     *importer
+	careful bool // each row can be undone alone
+
+	rows, created, updated, unchanged, failed int
+
+	problems []*Error
+	refused  map[string]bool
+	seen     []UserID
+	late     []importRow
+	reports  []superior
+	units    []UnitID // made by the batch
+}
+
+// outcome is what became of a row.
+type outcome int
+
+const (
+	rowUnchanged outcome = iota
+	rowCreated
+	rowUpdated
+	rowPostponed // until everybody is there
+)
+
+// batch imports some rows in one transaction. If a row that seemed good fails
+// when it is written, everything is done once more, with each row to be undone
+// alone.
+func (imp *importer) batch(ctx context.Context, rows []importRow) error {
+	return imp.commit(ctx, func(ctx context.Context, b *importBatch, w *work) error {
+		for i := range rows {
+			var got outcome
+			err := b.guard(ctx, w, func(ctx context.Context, w *work) (err error) {
+				got, err = b.row(ctx, w, &rows[i])
+				return err
+			})
+			if got == rowPostponed && err == nil {
+				continue
+			}
+			b.rows++
+			switch {
+			case err != nil:
+				if err := b.problem(w, rows[i].line, err); err != nil {
+					return err
+				}
+				b.failed++
+			case got == rowCreated:
+				b.created++
+			case got == rowUpdated:
+				b.updated++
+			default:
+				b.unchanged++
+			}
+		}
+		return nil
+	})
+}
+
+// superiors sets who reports to whom.
+func (imp *importer) superiors(ctx context.Context, list []superior) error {
+	return imp.commit(ctx, func(ctx context.Context, b *importBatch, w *work) error {
+		for i := range list {
+			s := &list[i]
+			err := b.guard(ctx, w, func(ctx context.Context, w *work) error { return b.setSuperior(ctx, w, s) })
+			if err != nil {
+				if err := b.problem(w, s.line, err); err != nil {
+					return err
+				}
+			}
+			if s.unchanged { // but for this
+				b.unchanged--
+				if err != nil {
+					b.failed++
+				} else {
+					b.updated++
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// commit runs a batch and counts what it did.
+func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b *importBatch, w *work) error) error {
+	b := &importBatch{imp: imp}
+	run := func(ctx context.Context, w *work) error {
+		b.forget(0)
+		*b = importBatch{imp: imp, careful: b.careful, refused: make(map[string]bool)}
+		if f := w.v.filter(PermUserImport); f.Nothing() {
+			return &Error{Kind: ErrPermission, Permission: PermUserImport}
+		}
+		if err := do(ctx, b, w); err != nil {
+			return err
+		}
+		return b.save(ctx, w)
+	}
+	err := imp.m.change(ctx, imp.actor(ctx), imp.op, verbImport, run)
+	if err != nil && (errors.Is(err, errCareful) || isRowProblem(err)) && ctx.Err() == nil {
+		b.careful = true
+		err = imp.m.change(ctx, imp.actor(ctx), imp.op, verbImport, run)
+	}
+	if err != nil {
+		b.forget(0)
+		return err
+	}
+	r := imp.report
+	r.Rows += b.rows
+	r.Created += b.created
+	r.Updated += b.updated
+	r.Unchanged += b.unchanged
+	r.Failed += b.failed
+	r.ProblemCount += len(b.problems)
+	r.Problems = append(r.Problems, b.problems[:min(len(b.problems), MaxImportProblems-len(r.Problems))]...)
+	for _, id := range b.seen {
+		imp.seen[id] = struct{}{}
+	}
+	imp.late = append(imp.late, b.late...)
+	imp.reports = append(imp.reports, b.reports...)
+	if imp.opt.Progress != nil {
+		imp.opt.Progress(r.Rows)
+	}
+	return nil
+}
+
+// forget takes back the names of units from number n on, which were not
+// made after all.
+func (b *importBatch) forget(n int) {
+	for _, id := range b.units[n:] {
+		b.imp.refs.units.remove(id)
+	}
+	b.units = b.units[:n]
+}
+
+// isRowProblem reports whether err is about a row, not about the import.
+func isRowProblem(err error) bool {
+	for _, kind := range [...]error{ErrInvalid, ErrPermission, ErrNotFound, ErrConflict, ErrLimit, ErrStale} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// guard runs the work for one row so that nothing stays of a failed one: in
+// careful mode by a transaction inside, otherwise by giving up on the batch as
+// soon as a row fails that has written something.
+func (b *importBatch) guard(ctx context.Context, w *work, do func(ctx context.Context, w *work) error) error {
+	entries, messages, units := len(w.entries), len(w.messages), len(b.units)
+	seen, late, reports := len(b.seen), len(b.late), len(b.reports)
+	undo := func() {
+		w.entries, w.messages = w.entries[:entries], w.messages[:messages]
+		b.forget(units)
+		b.seen, b.late, b.reports = b.seen[:seen], b.late[:late], b.reports[:reports]
+	}
+	if b.careful {
+		rights := w.v.rights
+		outer := w.tx
+		err := outer.Tx(ctx, func(ctx context.Context, tx Store) error {
+			undo()
+			w.tx = tx
+			return do(ctx, w)
+		})
+		w.tx = outer
+		if err != nil {
+			undo()
+			w.v.rights = rights
+		}
+		return err
+	}
+	watched := &writes{Store: w.tx}
+	w.tx = watched
+	err := do(ctx, w)
+	w.tx = watched.Store
+	switch {
+	case err == nil:
+		return nil
+	case watched.any && isRowProblem(err):
+		return errCareful
+	}
+	undo()
+	return err
+}
+
+// writes notices whether the work for a row has written anything. It knows the
+// writes of users, memberships and units; audit entries and mails come last.
+type writes struct {
+	Store
+	any bool
+}
+
+func (s *writes) SaveUnit(ctx context.Context, u BusinessUnit) error {
+	s.any = true
+	return s.Store.SaveUnit(ctx, u)
+}
+
+func (s *writes) SaveUser(ctx context.Context, u User) error {
+	s.any = true
+	return s.Store.SaveUser(ctx, u)
+}
+
+func (s *writes) SaveMembership(ctx context.Context, m Membership) error {
+	s.any = true
+	return s.Store.SaveMembership(ctx, m)
+}
+
+func (s *writes) SaveCredential(ctx context.Context, c Credential) error {
+	s.any = true
+	return s.Store.SaveCredential(ctx, c)
+}
+
+func (s *writes) ClaimSeats(ctx context.Context, org OrgID, t LicenceType, n int) error {
+	s.any = true
+	return s.Store.ClaimSeats(ctx, org, t, n)
+}
+
+func (s *writes) EndSessions(ctx context.Context, user UserID, org OrgID, keep SessionID, at time.Time, reason string) (int, error) {
+	s.any = true
+	return s.Store.EndSessions(ctx, user, org, keep, at, reason)
+}
+
+// problem reports why a row failed, in all its parts; what is no matter of the
+// row comes back.
+func (b *importBatch) problem(w *work, line int, err error) error {
+	if !isRowProblem(err) {
+		return err
+	}
+	list := FieldErrors(err)
+	if len(list) == 0 {
+		var e *Error
+		errors.As(err, &e)
+		list = []*Error{e}
+	}
+	for _, e := range list {
+		// The cause is left out: a store may speak of values in it.
+		p := &Error{Kind: e.Kind, Field: e.Field, Rule: e.Rule, Permission: e.Permission, Detail: e.Detail, Line: line}
+		switch {
+		case p.Field == "" && p.Permission != "":
+			p.Field = "row"
+		case p.Field == "":
+			p.Field = "username"
+		}
+		if e.Kind == nil {
+			p.Kind = ErrInvalid
+			for _, kind := range [...]error{ErrPermission, ErrNotFound, ErrConflict, ErrLimit, ErrStale} {
+				if errors.Is(e, kind) {
+					p.Kind = kind
+				}
+			}
+		}
+		b.problems = append(b.problems, p)
+	}
+	if reason := reasonOf(err); errors.Is(err, ErrPermission) && !b.refused[reason] {
+		b.refused[reason] = true
+		e := AuditEntry{Verb: verbImport, Outcome: OutcomeRefused, TargetKind: "import", Target: b.imp.report.ID.String(), Org: b.imp.org}
+		e.Detail.Reason = reason
+		w.entries = append(w.entries, w.m.complete(e, w.v, w.op, w.now))
+	}
+	return nil
+}
+
+// find finds the user whom a row is about; nil if there is none.
+func (b *importBatch) find(ctx context.Context, w *work, u *User) (*User, error) {
+	if u.ExternalID != "" && u.Source != "" {
+		other, err := w.tx.UserByExternalID(ctx, u.Source, u.ExternalID)
+		switch {
+		case err == nil:
+			return &other, nil
+		case !isNotFound(err):
+			return nil, err
+		}
+	}
+	if u.Username == "" && u.ExternalID != "" {
+		return nil, nil
+	}
+	key, err := canon.Username(u.Username)
+	if err != nil {
+		return nil, invalid("username", ruleOf(err), err.Error())
+	}
+	acc, err := w.tx.AccountByLogin(ctx, key)
+	switch {
+	case isNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case acc.User.UsernameKey != key,
+		u.ExternalID != "" && acc.User.ExternalID != "" && (acc.User.Source != u.Source || acc.User.ExternalID != u.ExternalID):
+		return nil, conflict("username", "taken", "belongs to another user")
+	}
+	return &acc.User, nil
+}
+
+// person finds a user named in a cell: by username or identifier.
+func (w *work) person(ctx context.Context, text string) (UserID, error) {
+	if id, err := ParseID[User](text); err == nil {
+		_, err := w.tx.UserByID(ctx, id)
+		return id, err
+	}
+	key, err := loginKey(text)
+	if err != nil {
+		return UserID{}, &Error{Kind: ErrNotFound}
+	}
+	acc, err := w.tx.AccountByLogin(ctx, key)
+	return acc.User.ID, err
+}
+
+// setSuperior sets whom a user reports to.
+func (b *importBatch) setSuperior(ctx context.Context, w *work, s *superior) error {
+	boss, err := w.person(ctx, s.text)
+	if err != nil {
+		if isNotFound(err) {
+			return invalid("reports_to", "unknown", "no such user")
+		}
+		return err
+	}
+	var u *User
+	if s.created { // whoever makes a user may say so
+		own, err := w.tx.UserByID(ctx, s.user)
+		if err != nil {
+			return err
+		}
+		u = &own
+		w.on("user", u.ID, u.Org, u.DisplayName())
+	} else if u, err = w.editable(ctx, s.user, &UserUpdate{ReportsTo: &boss}); err != nil {
+		return err
+	}
+	if u.ReportsTo == boss {
+		return nil
+	}
+	before := *u
+	before.Emails, before.EmployeeNumber = slices.Clone(u.Emails), slices.Clone(u.EmployeeNumber)
+	u.ReportsTo = boss
+	w.verb = verbUserUpdate
+	return w.updateUser(ctx, &before, u)
+}
