@@ -219,6 +219,7 @@ func (a *Access) explainSources(ctx context.Context, v *actorValue, n int, r *Re
 	if err != nil {
 		return err
 	}
+	h.app = org.policy.current(h, org.trees, &clock{now: now})
 	list, _ := org.policy.sources(h, org.trees, &clock{now: now})
 	for _, s := range list {
 		mask := s.masks[n]

@@ -183,7 +183,8 @@ type ActorRequest struct {
 	User UserID
 	// Org is the organization to act in. Defaults to the user's home.
 	Org OrgID
-	// Application and Role are the current ones, if any.
+	// Application and Role are the current ones, if any. An application to which
+	// the user has no access counts as none.
 	Application ApplicationID
 	Role        RoleID
 	Origin      Origin

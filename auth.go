@@ -207,6 +207,9 @@ func (m *Manager) lockedOut(ctx context.Context, acc *Account, policy *Policy, v
 				if err := w.saveUser(ctx, u); err != nil {
 					return err
 				}
+				if _, err := tx.EndSessions(ctx, u.ID, OrgID{}, SessionID{}, now, "disabled"); err != nil {
+					return err
+				}
 			} else if err != nil && !errors.Is(err, ErrConflict) {
 				return err
 			}

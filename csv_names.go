@@ -215,24 +215,27 @@ func loadRefs(ctx context.Context, s Store, org OrgID) (*csvRefs, error) {
 	for i := range teams {
 		r.teams.add(csvName[Team]{id: teams[i].ID, parent: teams[i].Parent, name: teams[i].Name})
 	}
-	// Those of the organization come before those of all, and roles of no
-	// application before the others.
-	rank := func(of OrgID) int {
+	// Those of the organization come before those of all, which have "*" above
+	// them, and roles of no application before the others.
+	rank := func(of OrgID) (above string, rank int) {
 		if of.IsZero() {
-			return 1
+			return "*", 1
 		}
-		return 0
+		return "", 0
 	}
 	apps := make(map[ApplicationID]string, len(set.Applications))
 	for _, a := range set.Applications {
 		apps[a.ID] = a.Name
-		r.applications.add(csvName[Application]{id: a.ID, name: a.Name, rank: rank(a.Org)})
+		above, rank := rank(a.Org)
+		r.applications.add(csvName[Application]{id: a.ID, name: a.Name, above: above, rank: rank})
 	}
 	for _, f := range set.Profiles {
-		r.profiles.add(csvName[AccessProfile]{id: f.ID, name: f.Name, rank: rank(f.Org)})
+		above, rank := rank(f.Org)
+		r.profiles.add(csvName[AccessProfile]{id: f.ID, name: f.Name, above: above, rank: rank})
 	}
 	for _, role := range set.Roles {
-		x := csvName[Role]{id: role.ID, name: role.Name, rank: rank(role.Org)}
+		above, rank := rank(role.Org)
+		x := csvName[Role]{id: role.ID, name: role.Name, above: above, rank: rank}
 		if !role.App.IsZero() {
 			x.above, x.rank = apps[role.App], x.rank+2
 		}

@@ -53,8 +53,9 @@ const (
 // A text that a spreadsheet would take for a formula is written with a single
 // quote before it. Lists are separated by ";". Units, teams, roles, profiles
 // and applications are written by name, a name that is there twice as a path
-// such as "Europe/Sales", and what has no path of its own by identifier; a
-// backslash stands before a ";" or "/" that belongs to a name. Other users are
+// such as "Europe/Sales" (of roles, "application/role"; "*/role" is the
+// system-wide one), and what has no path of its own by identifier; a backslash
+// stands before a ";" or "/" that belongs to a name. Other users are
 // written by username, or by identifier if the actor may not see them. The file
 // is what [Imports.Users] reads: imported into an empty store with the same
 // units, teams, roles and profiles it gives the same users.

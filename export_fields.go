@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/csvcell"
@@ -56,12 +57,7 @@ var exportFieldList = func() []exportField {
 		case FieldBool, FieldEnum:
 			column.plain = func(dst []byte, m *Member) []byte { return append(dst, f.get(&m.User)...) }
 		case FieldDate:
-			column.plain = func(dst []byte, m *Member) []byte {
-				if m.User.Birthday.IsZero() {
-					return dst
-				}
-				return csvcell.AppendDate(dst, m.User.Birthday.start())
-			}
+			column.plain = func(dst []byte, m *Member) []byte { return appendDate(dst, m.User.Birthday) }
 		case FieldList:
 			column.plain = listColumns[f.Name]
 		default:
@@ -133,6 +129,21 @@ var furtherFields = []exportField{
 	{name: "login_count", account: func(dst []byte, _ *exporter, a *Account) []byte {
 		return csvcell.AppendInt(dst, a.Login.LoginCount)
 	}},
+}
+
+// appendDate appends the text form of a date.
+func appendDate(dst []byte, d Date) []byte {
+	switch {
+	case d.IsZero():
+		return dst
+	case d.Year < 1000 || d.Year > 9999 || d.Month < 1 || d.Month > 12 || d.Day < 1 || d.Day > 28:
+		return csvcell.AppendDate(dst, d.start())
+	}
+	dst = strconv.AppendInt(dst, int64(d.Year), 10)
+	for _, n := range [...]int{int(d.Month), d.Day} {
+		dst = append(dst, '-', byte('0'+n/10), byte('0'+n%10))
+	}
+	return dst
 }
 
 // appendID appends the text form of an identifier, which is a cell as it is.

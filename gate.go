@@ -112,6 +112,7 @@ func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Ti
 		if err := wayHost.gate(&st, now); err != nil {
 			return err
 		}
+		v.restricted = st.MustChange
 		return m.enter(ctx, s, &st, v, now)
 	}
 	return errNoActor()
@@ -175,6 +176,9 @@ func (m *Manager) admitKey(ctx context.Context, s Store, view *KeyView, v *actor
 	}
 	v.door, v.subject, v.operator, v.org = DoorAPIKey, k.User, k.User, k.Org
 	v.token, v.key = k.Hash, k.ID
+	if st.MustChange {
+		return refusedEntry("must_change_password") // a demanded change is not evaded by a key
+	}
 	v.narrow = m.keyMask(k.Permissions)
 	return m.enter(ctx, s, st, v, now)
 }

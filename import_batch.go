@@ -96,11 +96,12 @@ func (imp *importer) superiors(ctx context.Context, list []superior) error {
 func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b *importBatch, w *work) error) error {
 	b := &importBatch{imp: imp}
 	run := func(ctx context.Context, w *work) error {
-		b.forget(0)
+		b.forget(w, 0)
 		*b = importBatch{imp: imp, careful: b.careful, refused: make(map[string]bool)}
 		if f := w.v.filter(PermUserImport); f.Nothing() {
 			return &Error{Kind: ErrPermission, Permission: PermUserImport}
 		}
+		w.known = make(map[OrgID]compiledOrg)
 		if err := do(ctx, b, w); err != nil {
 			return err
 		}
@@ -112,7 +113,7 @@ func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b 
 		err = imp.m.change(ctx, imp.actor(ctx), imp.op, verbImport, run)
 	}
 	if err != nil {
-		b.forget(0)
+		b.forget(&work{}, 0)
 		return err
 	}
 	r := imp.report
@@ -136,7 +137,10 @@ func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b 
 
 // forget takes back the names of units from number n on, which were not
 // made after all.
-func (b *importBatch) forget(n int) {
+func (b *importBatch) forget(w *work, n int) {
+	if len(b.units) > n {
+		clear(w.known)
+	}
 	for _, id := range b.units[n:] {
 		b.imp.refs.units.remove(id)
 	}
@@ -161,7 +165,7 @@ func (b *importBatch) guard(ctx context.Context, w *work, do func(ctx context.Co
 	seen, late, reports := len(b.seen), len(b.late), len(b.reports)
 	undo := func() {
 		w.entries, w.messages = w.entries[:entries], w.messages[:messages]
-		b.forget(units)
+		b.forget(w, units)
 		b.seen, b.late, b.reports = b.seen[:seen], b.late[:late], b.reports[:reports]
 	}
 	if b.careful {
@@ -238,7 +242,7 @@ func (b *importBatch) problem(w *work, line int, err error) error {
 	}
 	list := FieldErrors(err)
 	if len(list) == 0 {
-		var e *Error
+		e := &Error{Err: err} // a plain error of the contract
 		errors.As(err, &e)
 		list = []*Error{e}
 	}
@@ -281,12 +285,9 @@ func (b *importBatch) find(ctx context.Context, w *work, u *User) (*User, error)
 			return nil, err
 		}
 	}
-	if u.Username == "" && u.ExternalID != "" {
-		return nil, nil
-	}
 	key, err := canon.Username(u.Username)
 	if err != nil {
-		return nil, invalid("username", ruleOf(err), err.Error())
+		return nil, nil //nolint:nilerr // nobody has such a name; making the user will say what is wrong with it
 	}
 	acc, err := w.tx.AccountByLogin(ctx, key)
 	switch {

@@ -216,9 +216,10 @@ func (r *importRow) draft(source string, now time.Time, p *problems) User {
 	u := User{Kind: KindPerson}
 	r.into(&u, source, p)
 	if text := r.cell(r.h.kind); text != "" {
-		var err error
-		if u.Kind, err = parseKind(text); err != nil {
+		if kind, err := parseKind(text); err != nil {
 			p.addErr(err)
+		} else {
+			u.Kind = kind
 		}
 	}
 	u.Enabled = r.flag(r.h.enable, "enabled", true, p)

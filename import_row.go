@@ -150,6 +150,7 @@ func (b *importBatch) createUnits(ctx context.Context, w *work, path string) (Un
 		b.units = append(b.units, u.ID)
 		above = u.ID
 	}
+	clear(w.known)
 	// The actor's rights know the new units only when they are read again, past
 	// the shared caches, which must not hear of what has not committed.
 	return above, w.m.WithStore(w.tx).renew(ctx, w.tx, w.v, w.now)

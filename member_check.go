@@ -15,22 +15,18 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 	if before == nil {
 		before = &Membership{}
 	}
-	set, err := w.tx.Policy(ctx, m.Org)
+	org, err := w.compiled(ctx, m.Org)
 	if err != nil {
 		return err
 	}
-	policy := compilePolicy(w.m.rights.cat, set)
-	trees, err := w.m.rights.private().treesOf(ctx, w.tx, m.Org, 0)
-	if err != nil {
-		return err
-	}
+	policy, trees := org.policy, org.trees
 	w.normalizeMembership(m)
 
 	profile := policy.profiles[m.Profile]
 	if profile == nil {
 		p.add("profile", "unknown", "no such access profile in the organization")
 	} else if m.Profile != before.Profile {
-		if err := w.mayGrant(profile.masks); err != nil {
+		if err := w.mayGrant(m.Org, profile.masks); err != nil {
 			return err
 		}
 	}
@@ -63,6 +59,10 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 	if _, ok := policy.reach[m.InitialApp]; !m.InitialApp.IsZero() && !ok {
 		p.add("initial_application", "unknown", "no such application in the organization")
 	}
+	if m.Licence != before.Licence && (before.Licence != "" || m.Licence != LicencePlatform) &&
+		!w.v.can(PermLicenceManage, &Record{Org: m.Org}) {
+		return &Error{Kind: ErrPermission, Field: "licence", Permission: PermLicenceManage}
+	}
 	if !licenceWord.MatchString(string(m.Licence)) {
 		p.add("licence", "format", "want 1 to 64 characters a-z, 0-9, _ and -")
 	}
@@ -75,6 +75,26 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 		p.add("date_format", "unknown", "want one of DateFormats")
 	}
 	return nil
+}
+
+// compiled reads the policy and the trees of an organization.
+func (w *work) compiled(ctx context.Context, org OrgID) (compiledOrg, error) {
+	if o, ok := w.known[org]; ok {
+		return o, nil
+	}
+	set, err := w.tx.Policy(ctx, org)
+	if err != nil {
+		return compiledOrg{}, err
+	}
+	trees, err := w.m.rights.private().treesOf(ctx, w.tx, org, 0)
+	if err != nil {
+		return compiledOrg{}, err
+	}
+	o := compiledOrg{compilePolicy(w.m.rights.cat, set), trees}
+	if w.known != nil {
+		w.known[org] = o
+	}
+	return o, nil
 }
 
 func (w *work) normalizeMembership(m *Membership) {
@@ -116,7 +136,7 @@ func (w *work) checkRoles(policy *orgPolicy, before, after []RoleAssignment, app
 		if slices.Contains(before, a) {
 			continue
 		}
-		if err := w.mayGrant(role.masks); err != nil {
+		if err := w.mayGrant(policy.set.Org.ID, role.masks); err != nil {
 			return err
 		}
 	}
@@ -171,7 +191,7 @@ func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, tr
 	for _, e := range policy.teamEntries(join, trees) {
 		for _, a := range e.Roles {
 			if r := policy.roles[a.Role]; r != nil {
-				if err := w.mayGrant(r.masks); err != nil {
+				if err := w.mayGrant(m.Org, r.masks); err != nil {
 					return err
 				}
 			}

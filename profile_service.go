@@ -138,7 +138,7 @@ func (w *work) saveProfile(ctx context.Context, f, before *AccessProfile) error 
 	if before != nil {
 		old = before.Grants
 	}
-	if err := w.mayRewrite(old, f.Grants); err != nil {
+	if err := w.mayRewrite(f.Org, old, f.Grants); err != nil {
 		return err
 	}
 	if err := w.tx.SaveProfile(ctx, *f); err != nil {
@@ -246,7 +246,7 @@ func (s *Profiles) Delete(ctx context.Context, a Actor, id ProfileID) error {
 		if err != nil {
 			return err
 		}
-		if err := w.mayGrant(resolveGrants(w.v.cat, f.Grants, true)); err != nil {
+		if err := w.mayGrant(f.Org, resolveGrants(w.v.cat, f.Grants, true)); err != nil {
 			return err
 		}
 		if err := w.tx.DeleteProfile(ctx, id); err != nil {

@@ -222,10 +222,14 @@ func (p *orgPolicy) teamEntries(teams []TeamID, trees *orgTrees) []AccessEntry {
 	return out
 }
 
-// inApplication reports whether the holder has an entry for app at all.
+// inApplication reports whether the holder has access to app: an entry, own or
+// of a team, with a role that counts now.
 func (p *orgPolicy) inApplication(h holding, app ApplicationID, trees *orgTrees, c *clock) bool {
-	for _, e := range h.access {
-		if e.Application == app {
+	gives := func(e *AccessEntry) bool {
+		return e.Application == app && slices.ContainsFunc(e.Roles, func(a RoleAssignment) bool { return c.counts(a.From, a.Until) })
+	}
+	for i := range h.access {
+		if gives(&h.access[i]) {
 			return true
 		}
 	}
@@ -235,12 +239,22 @@ func (p *orgPolicy) inApplication(h holding, app ApplicationID, trees *orgTrees,
 			teams = append(teams, t.Team)
 		}
 	}
-	for _, e := range p.teamEntries(teams, trees) {
-		if e.Application == app {
+	entries := p.teamEntries(teams, trees)
+	for i := range entries {
+		if gives(&entries[i]) {
 			return true
 		}
 	}
 	return false
+}
+
+// current is the application whose roles and objects count: the chosen one
+// while the holder has access to it, and none otherwise.
+func (p *orgPolicy) current(h holding, trees *orgTrees, c *clock) ApplicationID {
+	if h.app.IsZero() || !p.inApplication(h, h.app, trees, c) {
+		return ApplicationID{}
+	}
+	return h.app
 }
 
 // combine joins sources. Users with the same sources share the result.
@@ -357,8 +371,9 @@ func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationI
 		return nil, err
 	}
 	c := clock{now: now}
+	h.app = org.policy.current(h, org.trees, &c)
 	list, teams := org.policy.sources(h, org.trees, &c)
-	v := org.policy.combine(list, app)
+	v := org.policy.combine(list, h.app)
 	snap := &snapshot{
 		Subject: authz.NewSubject(authz.ID(st.User), authz.ID(st.Org), org.trees.units, org.trees.teams, h.membership.Units, teams),
 		stamps:  stamps{h.membership.Rights, org.policy.set.Policy, org.trees.stamp, org.policy.set.SystemPolicy},

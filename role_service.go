@@ -85,7 +85,7 @@ func (w *work) saveRole(ctx context.Context, r, before *Role) error {
 	if before != nil {
 		old = before.Grants
 	}
-	if err := w.mayRewrite(old, r.Grants); err != nil {
+	if err := w.mayRewrite(r.Org, old, r.Grants); err != nil {
 		return err
 	}
 	if err := w.tx.SaveRole(ctx, *r); err != nil {
@@ -102,16 +102,16 @@ func (w *work) saveRole(ctx context.Context, r, before *Role) error {
 
 // mayRewrite is the subset rule for a set of grants that is made or changed:
 // what it had and what it gets must be held, unless it only loses.
-func (w *work) mayRewrite(before, after []Grant) error {
+func (w *work) mayRewrite(org OrgID, before, after []Grant) error {
 	old := resolveGrants(w.v.cat, before, true)
 	now := resolveGrants(w.v.cat, after, true)
 	if authz.FirstMissing(old, now) < 0 && len(before) > 0 {
 		return nil
 	}
-	if err := w.mayGrant(old); err != nil {
+	if err := w.mayGrant(org, old); err != nil {
 		return err
 	}
-	return w.mayGrant(now)
+	return w.mayGrant(org, now)
 }
 
 func roleFields(r *Role) map[string]string {
@@ -210,7 +210,7 @@ func (s *Roles) Delete(ctx context.Context, a Actor, id RoleID) error {
 		if err != nil {
 			return err
 		}
-		if err := w.mayGrant(resolveGrants(w.v.cat, r.Grants, true)); err != nil {
+		if err := w.mayGrant(r.Org, resolveGrants(w.v.cat, r.Grants, true)); err != nil {
 			return err
 		}
 		if err := w.tx.DeleteRole(ctx, id); err != nil {

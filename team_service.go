@@ -126,7 +126,7 @@ func (w *work) inheritsNoMore(ctx context.Context, t *Team, trees *orgTrees) err
 	for _, e := range policy.teamEntries([]TeamID{t.Parent}, trees) {
 		for _, a := range e.Roles {
 			if r := policy.roles[a.Role]; r != nil {
-				if err := w.mayGrant(r.masks); err != nil {
+				if err := w.mayGrant(t.Org, r.masks); err != nil {
 					return err
 				}
 			}

@@ -39,6 +39,13 @@ func (m *Manager) memberRecord(ctx context.Context, s Store, user UserID, org Or
 	return &Member{u, mem}, recordOf(&u, &mem, org, m.now()), nil
 }
 
+// colleague loads a member of an organization. Somebody who is no member is
+// ErrNotFound like nobody.
+func (m *Manager) colleague(ctx context.Context, s Store, user UserID, org OrgID) (*Member, error) {
+	mem, _, err := m.memberRecord(ctx, s, user, org)
+	return mem, err
+}
+
 // member is memberRecord inside a change; it names the target.
 func (w *work) member(ctx context.Context, user UserID, org OrgID) (*Member, *Record, error) {
 	mem, r, err := w.m.memberRecord(ctx, w.tx, user, org)

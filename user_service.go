@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
 )
 
 // Users manages users. [Manager.Users] returns it.
@@ -72,7 +74,8 @@ type NewMembership struct {
 	PrimaryTeam TeamID
 	// Units assigned to the user, of the organization.
 	Units []UnitID
-	// Licence defaults to LicencePlatform. Services take no seat.
+	// Licence defaults to LicencePlatform; another type needs
+	// [PermLicenceManage], which exists system-wide only. Services take no seat.
 	Licence    LicenceType
 	InitialApp ApplicationID
 	// TimeZone is an IANA name, DateFormat one of [DateFormats]; both are kept
@@ -179,6 +182,10 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 		p.add("owner_unit", "unknown", "no such business unit")
 		return p.err()
 	}
+	if n, ok := w.v.cat.Number(string(PermUserCreate)); unit.Org != w.v.org && (!ok || w.v.granted(n)&authz.System == 0) {
+		p.add("owner_unit", "unknown", "no such business unit") // as if it were not there
+		return p.err()
+	}
 	u.Org = unit.Org
 	w.org = unit.Org
 	org, err := w.tx.OrgByID(ctx, u.Org)
@@ -231,10 +238,10 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 // checkPeople checks the users that a user names.
 func (w *work) checkPeople(ctx context.Context, u *User, mem *Membership, p *problems) error {
 	if !u.Responsible.IsZero() {
-		r, err := w.tx.UserByID(ctx, u.Responsible)
+		r, err := w.m.colleague(ctx, w.tx, u.Responsible, u.Org)
 		switch {
-		case isNotFound(err), err == nil && (!r.Active() || r.Kind != KindPerson):
-			p.add("responsible", "not_active", "is not an active person")
+		case isNotFound(err), err == nil && (!r.User.Active() || r.User.Kind != KindPerson):
+			p.add("responsible", "not_active", "is not an active person of the organization")
 		case err != nil:
 			return err
 		}
@@ -246,20 +253,17 @@ func (w *work) checkPeople(ctx context.Context, u *User, mem *Membership, p *pro
 		p.add("reports_to", "cycle", "nobody reports to themselves")
 		return nil
 	}
-	boss, err := w.tx.UserByID(ctx, u.ReportsTo)
+	place, err := w.m.colleague(ctx, w.tx, u.ReportsTo, u.Org)
 	if err != nil {
 		if isNotFound(err) {
-			p.add("reports_to", "unknown", "no such user")
+			p.add("reports_to", "unknown", "no such member of the organization")
 			return nil
 		}
 		return err
 	}
-	place, err := w.tx.MembershipOf(ctx, boss.ID, u.Org)
-	if err != nil && !isNotFound(err) {
-		return err
-	}
+	boss := place.User
 	mine := teamsAt(mem, w.now)
-	if !boss.Active() || !slices.ContainsFunc(teamsAt(&place, w.now), func(t TeamID) bool { return slices.Contains(mine, t) }) {
+	if !boss.Active() || !slices.ContainsFunc(teamsAt(&place.Membership, w.now), func(t TeamID) bool { return slices.Contains(mine, t) }) {
 		p.add("reports_to", "not_in_team", "is not an active member of one of the user's teams")
 		return nil
 	}
@@ -281,18 +285,20 @@ const maxReports = 1000
 //
 // Errors: [ErrNotFound].
 func (s *Users) Get(ctx context.Context, a Actor, id UserID) (*User, error) {
+	const op = "Users.Get"
 	v, err := s.m.read(a)
-	if err == nil {
-		var u *User
-		if u, err = s.m.visibleUser(ctx, v, id, PermUserView); err == nil {
-			return u, nil
-		}
-		if id == v.subject && !id.IsZero() && !isNotFound(err) {
-			own, err := s.m.store.UserByID(ctx, id)
-			return &own, withOp("Users.Get", err)
-		}
+	if err != nil {
+		return nil, withOp(op, err)
 	}
-	return nil, withOp("Users.Get", err)
+	if id == v.subject && !id.IsZero() {
+		own, err := s.m.store.UserByID(ctx, id)
+		if err != nil {
+			return nil, withOp(op, err)
+		}
+		return &own, nil
+	}
+	u, err := s.m.visibleUser(ctx, v, id, PermUserView)
+	return u, withOp(op, err)
 }
 
 // FieldValue is a field of a user's view.

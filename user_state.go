@@ -379,6 +379,9 @@ func (w *work) assign(ctx context.Context, u User, unit UnitID) error {
 		}
 		return err
 	}
+	if to.Org != w.v.org && !w.v.can(PermUserAssign, &Record{Org: to.Org}) {
+		return invalid("owner_unit", "unknown", "no such business unit") // as if it were not there
+	}
 	if err := w.unitInScope(PermUserAssign, &to); err != nil {
 		return err
 	}

@@ -31,6 +31,10 @@ type work struct {
 
 	entries  []AuditEntry
 	messages []Message
+
+	// known keeps what checks of members read of organizations. It is nil but
+	// in a call that checks many and changes none of it meanwhile.
+	known map[OrgID]compiledOrg
 }
 
 // on names the record that the call is about.
@@ -61,9 +65,15 @@ func (v *actorValue) sees(view Permission, r *Record) bool {
 
 // mayGrant is the subset rule: nobody grants, assigns, edits or deletes what
 // contains a (permission, scope) that they do not hold.
-func (w *work) mayGrant(masks []authz.Mask) error {
+// What counts is held in org: rights in the current organization say nothing
+// about another one unless they are of scope System.
+func (w *work) mayGrant(org OrgID, masks []authz.Mask) error {
 	for n, m := range masks {
-		if m&^w.v.held(n) != 0 {
+		held := w.v.held(n)
+		if org != w.v.org && !org.IsZero() && held&authz.System == 0 {
+			held = 0
+		}
+		if m&^held != 0 {
 			return &Error{Kind: ErrPermission, Rule: "exceeds_own_rights",
 				Permission: Permission(w.v.cat.At(n).Name), Detail: "with scope " + Scope(m).String()}
 		}
@@ -195,6 +205,12 @@ func (m *Manager) recordRefusal(ctx context.Context, a Actor, verb string, op Op
 		e.TargetKind, e.Target, e.Org, e.Detail.TargetName = w.kind, w.target, w.org, w.name
 	}
 	e.Detail.Reason = reasonOf(cause)
+	var known *Error
+	if errors.As(cause, &known) && known.hidden {
+		// Another organization's record: the entry stays with the actor's own,
+		// and does not name what the actor may not see.
+		e.Org, e.Detail.TargetName = a.Org(), ""
+	}
 	v := a.v
 	if v == nil {
 		v = &nobody
