@@ -63,9 +63,6 @@ func (a Actor) Org() OrgID { return a.get().org }
 // Application is the current application; zero if there is none.
 func (a Actor) Application() ApplicationID { return a.get().app }
 
-// Role is the role in force; zero if none was chosen.
-func (a Actor) Role() RoleID { return a.get().role }
-
 // Door is the way by which a came in.
 func (a Actor) Door() Door { return a.get().door }
 
@@ -183,10 +180,9 @@ type ActorRequest struct {
 	User UserID
 	// Org is the organization to act in. Defaults to the user's home.
 	Org OrgID
-	// Application and Role are the current ones, if any. An application to which
-	// the user has no access counts as none.
+	// Application is the current one, if any. One to which the user has no access
+	// counts as none.
 	Application ApplicationID
-	Role        RoleID
 	Origin      Origin
 }
 
@@ -204,7 +200,7 @@ func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error)
 		req.Org = u.Org
 	}
 	v := &actorValue{door: DoorHost, subject: req.User, operator: req.User, org: req.Org,
-		app: req.Application, role: req.Role, origin: req.Origin, verified: now}
+		app: req.Application, origin: req.Origin, verified: now}
 	if err := m.renew(ctx, m.store, v, now); err != nil {
 		return Actor{}, withOp(op, err)
 	}

@@ -28,7 +28,7 @@ func builtinObjects() []Object {
 		{Name: "export", Ownership: OwnedByOrganization, Label: "Export marks", Actions: []string{"mark"}},
 		{Name: "licence", Ownership: OwnedByOrganization, Label: "Licences",
 			Actions: []string{"view", "manage"}, SystemOnly: []string{"manage"}},
-		{Name: "audit", Ownership: OwnedByUser, Label: "Audit log", Actions: []string{"view", "record"}},
+		{Name: "audit", Ownership: OwnedByUser, Label: "Audit log", Actions: []string{"view"}},
 		{Name: "proxy", Ownership: OwnedByUser, Label: "Proxy login", Actions: []string{"login", "configure"}},
 
 		// Capabilities of the platforms' own screens (agileapps.md 3c, orocrm.md

@@ -19,8 +19,8 @@ import (
 )
 
 // sampleFields are the 25 columns of the benchmarks.
-var sampleFields = strings.Fields(`username email emails prefix first_name middle_name last_name suffix birthday phone mobile fax
-	street city state postal_code country company title employee_number reports_to enabled owner_unit profile created_at`)
+var sampleFields = strings.Fields(`id username email emails first_name last_name birthday phone mobile street city state
+	postal_code country company title employee_number newsletter enabled kind reports_to owner_unit profile created_at updated_at`)
 
 // sample is an export of so many members that no store is needed for.
 func sample(n int) (*exporter, []Member) {
@@ -46,7 +46,8 @@ func sample(n int) (*exporter, []Member) {
 			Mobile: fmt.Sprintf("+1 408 556 %04d", i), Address: Address{Street: fmt.Sprintf("%d Market Street, Floor 2", i),
 				City: "San Francisco", State: "California", PostalCode: "94103", Country: "US"},
 			Company: "Example, Inc.", Title: "Account Manager", EmployeeNumber: []string{"US", fmt.Sprint(100000 + i)},
-			ReportsTo: boss, Enabled: i%10 != 0, CreatedAt: time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC)},
+			ReportsTo: boss, Enabled: i%10 != 0, CreatedAt: time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC),
+			UpdatedAt: time.Date(2026, 5, 1, 0, 0, i, 123456000, time.UTC)},
 			Membership: Membership{Profile: profile, Enabled: true}}
 	}
 	return x, members
@@ -55,10 +56,11 @@ func sample(n int) (*exporter, []Member) {
 // sampleText is a member as the texts of its columns, as encoding/csv needs it.
 func sampleText(x *exporter, m *Member, row []string) []string {
 	u := &m.User
-	return append(row, u.Username, u.Email, strings.Join(u.Emails, ";"), u.Prefix, u.FirstName, u.MiddleName, u.LastName, u.Suffix,
-		u.Birthday.String(), u.Phone, u.Mobile, u.Fax, u.Address.Street, u.Address.City, u.Address.State, u.Address.PostalCode,
-		u.Address.Country, u.Company, u.Title, strings.Join(u.EmployeeNumber, ";"), x.people[u.ReportsTo], strconv.FormatBool(u.Enabled),
-		x.refs.units.label(u.OwnerUnit), x.refs.profiles.label(m.Membership.Profile), u.CreatedAt.Format(time.RFC3339Nano))
+	return append(row, u.ID.String(), u.Username, u.Email, strings.Join(u.Emails, ";"), u.FirstName, u.LastName, u.Birthday.String(),
+		u.Phone, u.Mobile, u.Address.Street, u.Address.City, u.Address.State, u.Address.PostalCode, u.Address.Country, u.Company, u.Title,
+		strings.Join(u.EmployeeNumber, ";"), strconv.FormatBool(u.Newsletter), strconv.FormatBool(u.Enabled), u.Kind.String(),
+		x.people[u.ReportsTo], x.refs.units.label(u.OwnerUnit), x.refs.profiles.label(m.Membership.Profile),
+		u.CreatedAt.Format(time.RFC3339Nano), u.UpdatedAt.Format(time.RFC3339Nano))
 }
 
 // TestExportEncoderAllocatesNothing: at most one allocation for a thousand rows.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/usermgmt/usermgmt/internal/csvcell"
 )
 
 // csvRefs are the names by which files speak of what users belong to.
@@ -34,6 +36,7 @@ type csvName[E any] struct {
 	name, key string
 	rank      int // where names are equal the lowest counts
 	label     string
+	cell      string // the label as a cell
 }
 
 type lookup[E any] struct {
@@ -101,6 +104,18 @@ func (n *csvNames[E]) label(id ID[E]) string {
 		x.label = id.String()
 	}
 	return x.label
+}
+
+// cell is the label as a cell of a file.
+func (n *csvNames[E]) cell(id ID[E]) string {
+	x := n.byID[id]
+	if x == nil {
+		return id.String()
+	}
+	if x.cell == "" {
+		x.cell = string(csvcell.AppendText(nil, n.label(id)))
+	}
+	return x.cell
 }
 
 const maxFound = 10_000

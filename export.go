@@ -100,7 +100,7 @@ type exporter struct {
 	narrow bool // rows must be checked for PermUserView one by one
 
 	refs   *csvRefs
-	people map[UserID]string
+	people map[UserID]string // the cells that name users
 	buf    []byte
 	rows   int
 }
@@ -264,7 +264,7 @@ func (x *exporter) appendRow(dst []byte, mem *Member, acc *Account) []byte {
 		case f.plain != nil:
 			dst = f.plain(dst, mem)
 		case f.person != nil:
-			dst = csvcell.AppendText(dst, x.people[*f.person(&mem.User)])
+			dst = append(dst, x.people[*f.person(&mem.User)]...)
 		case f.named != nil:
 			dst = f.named(dst, x.refs, mem)
 		default:
@@ -320,7 +320,7 @@ func (x *exporter) findPeople(ctx context.Context, window []Member) error {
 				r = recordOf(u, nil, u.Org, x.q.Now)
 			}
 			if x.v.sees(PermUserView, r) {
-				x.people[u.ID] = u.Username
+				x.people[u.ID] = string(csvcell.AppendText(nil, u.Username))
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package usermgmt
 import (
 	"encoding/hex"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/csvcell"
@@ -76,7 +75,7 @@ var listColumns = map[string]func([]byte, *Member) []byte{
 var furtherFields = []exportField{
 	{name: "reports_to", person: func(u *User) *UserID { return &u.ReportsTo }},
 	{name: "responsible", person: func(u *User) *UserID { return &u.Responsible }},
-	{name: "deactivated_at", plain: func(dst []byte, m *Member) []byte { return csvcell.AppendTime(dst, m.User.DeactivatedAt) }},
+	{name: "deactivated_at", plain: func(dst []byte, m *Member) []byte { return appendTime(dst, m.User.DeactivatedAt) }},
 	{name: "owner_unit", named: func(dst []byte, r *csvRefs, m *Member) []byte {
 		return appendName(dst, r.units, m.User.OwnerUnit)
 	}},
@@ -112,8 +111,8 @@ var furtherFields = []exportField{
 		}
 		return csvcell.AppendText(dst, r.org.Name)
 	}},
-	{name: "created_at", plain: func(dst []byte, m *Member) []byte { return csvcell.AppendTime(dst, m.User.CreatedAt) }},
-	{name: "updated_at", plain: func(dst []byte, m *Member) []byte { return csvcell.AppendTime(dst, m.User.UpdatedAt) }},
+	{name: "created_at", plain: func(dst []byte, m *Member) []byte { return appendTime(dst, m.User.CreatedAt) }},
+	{name: "updated_at", plain: func(dst []byte, m *Member) []byte { return appendTime(dst, m.User.UpdatedAt) }},
 	{name: "password", account: func(dst []byte, x *exporter, a *Account) []byte {
 		if a.User.Org != x.org.ID { // credentials are a matter of the home organization
 			return dst
@@ -124,7 +123,7 @@ var furtherFields = []exportField{
 		return append(dst, a.standing().Status(x.q.Now).String()...)
 	}},
 	{name: "last_login_at", account: func(dst []byte, _ *exporter, a *Account) []byte {
-		return csvcell.AppendTime(dst, a.Login.LastLoginAt)
+		return appendTime(dst, a.Login.LastLoginAt)
 	}},
 	{name: "login_count", account: func(dst []byte, _ *exporter, a *Account) []byte {
 		return csvcell.AppendInt(dst, a.Login.LoginCount)
@@ -139,12 +138,57 @@ func appendDate(dst []byte, d Date) []byte {
 	case d.Year < 1000 || d.Year > 9999 || d.Month < 1 || d.Month > 12 || d.Day < 1 || d.Day > 28:
 		return csvcell.AppendDate(dst, d.start())
 	}
-	dst = strconv.AppendInt(dst, int64(d.Year), 10)
-	for _, n := range [...]int{int(d.Month), d.Day} {
-		dst = append(dst, '-', byte('0'+n/10), byte('0'+n%10))
-	}
-	return dst
+	return appendDay(dst, d.Year, int(d.Month), d.Day)
 }
+
+func appendDay(dst []byte, year, month, day int) []byte {
+	dst = append(dst, byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-')
+	dst = appendTwo(dst, month, '-')
+	return append(dst, byte('0'+day/10), byte('0'+day%10))
+}
+
+func appendTwo(dst []byte, n int, after byte) []byte {
+	return append(dst, byte('0'+n/10), byte('0'+n%10), after)
+}
+
+// appendTime is csvcell.AppendTime, faster for times as stores keep them.
+func appendTime(dst []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return dst
+	}
+	seconds, micros := t.Unix(), t.Nanosecond()/1000
+	if seconds < 0 || seconds >= maxSeconds || micros*1000 != t.Nanosecond() {
+		return csvcell.AppendTime(dst, t)
+	}
+	// The day as Howard Hinnant's civil_from_days finds it, in years that begin
+	// in March, from the year 0.
+	days, clock := int(seconds/86400)+719468, int(seconds%86400)
+	era, of := days/146097, days%146097
+	year := (of - of/1460 + of/36524 - of/146096) / 365
+	of -= 365*year + year/4 - year/100
+	month := (5*of + 2) / 153
+	day := of - (153*month+2)/5 + 1
+	if year += 400 * era; month < 10 {
+		month += 3
+	} else {
+		month, year = month-9, year+1
+	}
+	dst = append(appendDay(dst, year, month, day), 'T')
+	dst = appendTwo(dst, clock/3600, ':')
+	dst = appendTwo(dst, clock/60%60, ':')
+	dst = append(dst, byte('0'+clock%60/10), byte('0'+clock%10))
+	if micros > 0 {
+		dst = append(dst, '.')
+		for part := 100_000; micros > 0; part /= 10 {
+			dst = append(dst, byte('0'+micros/part))
+			micros %= part
+		}
+	}
+	return append(dst, 'Z')
+}
+
+// maxSeconds is the end of the year 9999.
+const maxSeconds = 253402300800
 
 // appendID appends the text form of an identifier, which is a cell as it is.
 func appendID(dst []byte, id [16]byte) []byte {
@@ -166,7 +210,7 @@ func appendName[E any](dst []byte, names *csvNames[E], id ID[E]) []byte {
 	if id.IsZero() {
 		return dst
 	}
-	return csvcell.AppendText(dst, names.label(id))
+	return append(dst, names.cell(id)...)
 }
 
 func appendRoles(dst []byte, r *csvRefs, m *Member) []byte {
@@ -209,43 +253,55 @@ func appendItem(dst []byte, begin int, label string, from, until time.Time) []by
 	dst = append(dst, label...)
 	if !from.IsZero() || !until.IsZero() {
 		dst = append(dst, '[')
-		dst = csvcell.AppendTime(dst, from)
+		dst = appendTime(dst, from)
 		dst = append(dst, ',')
-		dst = csvcell.AppendTime(dst, until)
+		dst = appendTime(dst, until)
 		dst = append(dst, ')')
 	}
 	return dst
 }
 
+// The bytes that keep an item of a list from being a cell as it is.
+var (
+	escapes = [256]bool{'\\': true, ';': true}
+	quotes  = [256]bool{'"': true, ',': true, '\r': true, '\n': true}
+	opens   = [256]bool{'=': true, '+': true, '-': true, '@': true, '\t': true, '\r': true, '\n': true, 0: true, '\'': true, 0xef: true}
+)
+
 // appendList appends a list of texts.
 func appendList(dst []byte, items []string) []byte {
-	begin := len(dst)
+	begin, quote := len(dst), false
 	for i, s := range items {
 		if i > 0 {
 			dst = append(dst, ';')
 		}
-		dst = appendEscaped(dst, s, false)
+		escape := s == "" || s[0] == ' ' || s[len(s)-1] == ' '
+		for j := range len(s) {
+			escape = escape || escapes[s[j]]
+			quote = quote || quotes[s[j]]
+		}
+		if escape {
+			dst = appendEscaped(dst, s, false)
+		} else {
+			dst = append(dst, s...)
+		}
 	}
-	return protect(dst, begin)
+	if quote || len(dst) > begin && opens[dst[begin]] {
+		return csvcell.AppendText(dst[:begin], string(dst[begin:]))
+	}
+	return dst
 }
 
 // protect turns what was appended since begin into a cell.
 func protect(dst []byte, begin int) []byte {
-	if begin == len(dst) {
-		return dst
-	}
-	plain := true
-	switch dst[begin] {
-	case '=', '+', '-', '@', '\t', '\r', '\n', 0, '\'', 0xef:
-		plain = false
-	}
+	quote := false
 	for _, c := range dst[begin:] {
-		plain = plain && c != '"' && c != ',' && c != '\r' && c != '\n'
+		quote = quote || quotes[c]
 	}
-	if plain {
-		return dst
+	if quote || len(dst) > begin && opens[dst[begin]] {
+		return csvcell.AppendText(dst[:begin], string(dst[begin:]))
 	}
-	return csvcell.AppendText(dst[:begin], string(dst[begin:]))
+	return dst
 }
 
 // appendEscaped appends an item of a list, or a part of a path, so that

@@ -15,7 +15,8 @@ type Organization struct {
 	// most one organization has it.
 	Provider bool
 	// SwitchRoles: members with several roles act with one at a time, the one
-	// in force on their session, instead of with the union.
+	// in force on their session, instead of with the union. No service sets it
+	// yet.
 	SwitchRoles bool
 	// PrimaryAdmin is whom customer support logs in as.
 	PrimaryAdmin UserID

@@ -142,7 +142,6 @@ func boolText(b bool) string {
 // OrganizationUpdate changes an organization; nil leaves a part alone.
 type OrganizationUpdate struct {
 	Name, Description *string
-	SwitchRoles       *bool
 	PrimaryAdmin      *UserID
 	// Policy replaces the policy; a pointer to nil goes back to [Config.Policy].
 	Policy **Policy
@@ -154,9 +153,8 @@ type OrganizationUpdate struct {
 // Update changes an organization, if version is the stored one.
 //
 // The actor needs [PermOrgEdit] on it; [PermPolicyEdit] for the policy and
-// [PermExportMarks] for the fields of exports. Changing the name needs nothing
-// else of anybody: names are labels. Turning "switch roles" on or off holds from
-// the next verification. The primary administrator is an active administrator.
+// [PermExportMarks] for the fields of exports. The primary administrator is an
+// active administrator.
 //
 // Update is atomic. It records "organization.update".
 //
@@ -174,7 +172,7 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 			wanted bool
 			perm   Permission
 		}{
-			{c.Name != nil || c.Description != nil || c.SwitchRoles != nil || c.PrimaryAdmin != nil ||
+			{c.Name != nil || c.Description != nil || c.PrimaryAdmin != nil ||
 				c == (OrganizationUpdate{}), PermOrgEdit}, // a change of nothing too
 			{c.Policy != nil, PermPolicyEdit},
 			{c.ExportFields != nil, PermExportMarks},
@@ -191,7 +189,6 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 		before := orgFields(o)
 		set(&o.Name, c.Name)
 		set(&o.Description, c.Description)
-		set(&o.SwitchRoles, c.SwitchRoles)
 		set(&o.PrimaryAdmin, c.PrimaryAdmin)
 		set(&o.Policy, c.Policy)
 		set(&o.ExportFields, c.ExportFields)

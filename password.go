@@ -104,8 +104,9 @@ func newHasher(c *HashConfig) (*hasher, error) {
 		return nil, err
 	}
 	h := &hasher{params: params, slots: make(chan struct{}, c.Workers), limit: int64(c.Queue)}
-	h.dummy = params.Hash([]byte(rand.Text()), randomBytes(16))
-	return h, nil
+	var err error
+	h.dummy, err = params.Hash([]byte(rand.Text()), [phc.SaltSize]byte(randomBytes(phc.SaltSize)))
+	return h, err
 }
 
 func randomBytes(n int) []byte {
@@ -148,7 +149,7 @@ func (h *hasher) hash(ctx context.Context, password []byte) (string, error) {
 	}
 	defer h.release()
 	h.hashes.Add(1)
-	return h.params.Hash(password, randomBytes(16)), nil
+	return h.params.Hash(password, [phc.SaltSize]byte(randomBytes(phc.SaltSize)))
 }
 
 // verify compares a canonical password with a stored hash, or with one that

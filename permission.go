@@ -57,7 +57,6 @@ const (
 	PermLicenceView       Permission = "licence.view"   //
 	PermLicenceManage     Permission = "licence.manage" // pool sizes; only system-wide
 	PermAuditView         Permission = "audit.view"
-	PermAuditRecord       Permission = "audit.record"
 	PermProxyLogin        Permission = "proxy.login"
 	PermProxyConfigure    Permission = "proxy.configure"
 )

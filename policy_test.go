@@ -1,14 +1,17 @@
 package usermgmt_test
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
+	"go/printer"
 	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,4 +210,103 @@ func TestLinksInDocumentsResolve(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAPIIsWhatWasReviewed holds the exported names and signatures of the root
+// package to testdata/api.txt, so that a reviewer sees every change of them.
+// Run with -update to accept one.
+func TestAPIIsWhatWasReviewed(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		text := func(n ast.Node) string {
+			var b bytes.Buffer
+			require.NoError(t, printer.Fprint(&b, fset, n))
+			return strings.Join(strings.Fields(b.String()), " ")
+		}
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && exportedReceiver(d) {
+					d.Body, d.Doc = nil, nil
+					lines = append(lines, text(d))
+				}
+			case *ast.GenDecl:
+				lines = append(lines, exportedSpecs(d, text)...)
+			}
+		}
+	}
+	slices.Sort(lines)
+	got := strings.Join(lines, "\n") + "\n"
+	golden := filepath.Join("testdata", "api.txt")
+	if *updateGolden {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+	}
+	data, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	want := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	for _, line := range want {
+		if !slices.Contains(lines, line) {
+			t.Errorf("gone: %s", line)
+		}
+	}
+	for _, line := range lines {
+		if !slices.Contains(want, line) {
+			t.Errorf("new: %s", line)
+		}
+	}
+}
+
+// exportedSpecs lists the exported constants, variables and types, and the
+// exported fields and methods of types.
+func exportedSpecs(d *ast.GenDecl, text func(ast.Node) string) []string {
+	var lines []string
+	for _, s := range d.Specs {
+		switch s := s.(type) {
+		case *ast.ValueSpec:
+			for _, n := range s.Names {
+				if n.IsExported() {
+					lines = append(lines, d.Tok.String()+" "+n.Name)
+				}
+			}
+		case *ast.TypeSpec:
+			if !s.Name.IsExported() {
+				continue
+			}
+			var fields *ast.FieldList
+			switch x := s.Type.(type) {
+			case *ast.StructType:
+				fields = x.Fields
+				lines = append(lines, "type "+s.Name.Name+" struct")
+			case *ast.InterfaceType:
+				fields = x.Methods
+				lines = append(lines, "type "+s.Name.Name+" interface")
+			default:
+				lines = append(lines, "type "+s.Name.Name+" "+text(s.Type))
+			}
+			if fields == nil {
+				continue
+			}
+			for _, f := range fields.List {
+				for _, n := range f.Names {
+					if n.IsExported() {
+						lines = append(lines, "type "+s.Name.Name+": "+n.Name+" "+text(f.Type))
+					}
+				}
+				if len(f.Names) == 0 {
+					lines = append(lines, "type "+s.Name.Name+": "+text(f.Type))
+				}
+			}
+		}
+	}
+	return lines
 }

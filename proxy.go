@@ -183,7 +183,7 @@ func (p *Proxy) Login(ctx context.Context, a Actor, req ProxyRequest) (*LoginRes
 		}
 		parked := own.Session
 		parked.Parked, parked.TokenHash, parked.SeenAt = true, random32(), w.now
-		if err := w.tx.UpdateSession(ctx, parked, own.Session.TokenHash); err != nil {
+		if err := w.tx.UpdateSession(ctx, parked, w.v.token); err != nil {
 			return err
 		}
 		after := map[string]string{"session": ses.ID.String()}

@@ -233,8 +233,12 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		if err != nil {
 			return err
 		}
-		if _, err := w.tx.EndSession(ctx, w.v.session, w.now, "entered another organization or application"); err != nil {
+		ended, err := w.tx.EndSession(ctx, w.v.session, w.now, "entered another organization or application")
+		if err != nil {
 			return err
+		}
+		if !ended {
+			return refusedEntry("ended") // another call was first: one session becomes one
 		}
 		ses := view.Session
 		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, RoleID{}, w.now, w.now

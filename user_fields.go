@@ -16,13 +16,10 @@ type FieldType string
 const (
 	FieldText  FieldType = "text"
 	FieldEmail FieldType = "email"
-	FieldDate  FieldType = "date"  // 2006-01-02
-	FieldBool  FieldType = "bool"  // "true" or "false"; "1", "0", "yes" and "no" are read too
-	FieldList  FieldType = "list"  // separated by ";"
-	FieldEnum  FieldType = "enum"  // one of Values
-	FieldUser  FieldType = "user"  // a username
-	FieldTime  FieldType = "time"  // RFC 3339, UTC; never imported
-	FieldCount FieldType = "count" // a whole number; never imported
+	FieldDate  FieldType = "date" // 2006-01-02
+	FieldBool  FieldType = "bool" // "true" or "false"; "1", "0", "yes" and "no" are read too
+	FieldList  FieldType = "list" // separated by ";"
+	FieldEnum  FieldType = "enum" // one of Values
 )
 
 // UserField describes a field of a user, for forms and for CSV files.

@@ -75,20 +75,16 @@ var argonFloor = [...]uint32{47104, 19456, 12288, 9216, 7168}
 //
 //	$argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>
 //
-// with a tag of 32 bytes. The salt has [SaltSize] bytes and comes from a
-// cryptographic source. Hash needs p.Memory KiB of memory while it runs. Like
-// the package of Argon2 itself it panics on a cost that is a mistake of the
-// program: p must satisfy Validate(false), and salt must have its size.
-func (p Argon2id) Hash(password, salt []byte) string {
+// with a tag of 32 bytes. The salt comes from a cryptographic source. Hash needs
+// p.Memory KiB of memory while it runs. It returns the error of p.Validate(false)
+// for a cost out of bounds.
+func (p Argon2id) Hash(password []byte, salt [SaltSize]byte) (string, error) {
 	if err := p.Validate(false); err != nil {
-		panic(err)
+		return "", err
 	}
-	if len(salt) != SaltSize {
-		panic("phc: wrong size of salt")
-	}
-	tag := argon2.IDKey(password, salt, p.Time, p.Memory, p.Threads, tagSize)
+	tag := argon2.IDKey(password, salt[:], p.Time, p.Memory, p.Threads, tagSize)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.Memory, p.Time, p.Threads,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(tag))
+		base64.RawStdEncoding.EncodeToString(salt[:]), base64.RawStdEncoding.EncodeToString(tag)), nil
 }
 
 // Hash is a stored hash that [Parse] accepted. The zero Hash is one of no

@@ -50,7 +50,7 @@ type engine struct {
 // New returns an empty store.
 func New() *Store {
 	e := &engine{seed: maphash.MakeSeed(), turn: make(chan struct{}, 1)}
-	e.w.engine = e
+	e.w.engine, e.w.own = e, firstToken
 	e.current.Store(newVersion(e.seed))
 	e.turn <- struct{}{}
 	return &Store{engine: e}

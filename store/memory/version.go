@@ -80,6 +80,9 @@ type otherTables struct {
 	checkpoints pmap.Map[usermgmt.Checkpoint]
 }
 
+// firstToken is the token with which the empty version is made.
+const firstToken = 1
+
 func newVersion(seed maphash.Seed) *version {
 	text := func(s string) uint64 { return maphash.String(seed, s) }
 	v := &version{
@@ -133,7 +136,7 @@ func newVersion(seed maphash.Seed) *version {
 		v.users.orders[i].Cmp = func(a, b *userRow) int { return by(&a.User, &b.User) }
 	}
 	v.audit.init(text)
-	v.orgs.spaces.Insert(1, newSpace(1, usermgmt.OrgID{}))
+	v.orgs.spaces.Insert(firstToken, newSpace(firstToken, usermgmt.OrgID{}))
 	return v
 }
 
