@@ -310,3 +310,27 @@ func exportedSpecs(d *ast.GenDecl, text func(ast.Node) string) []string {
 	}
 	return lines
 }
+
+func TestFeaturesNameTestsThatExist(t *testing.T) {
+	t.Parallel()
+	var all []byte
+	goFiles(t, func(path string, src []byte) {
+		if strings.HasSuffix(path, "_test.go") {
+			all = append(all, src...)
+		}
+	})
+	doc, err := os.ReadFile("docs/features.md")
+	require.NoError(t, err)
+	for _, row := range strings.Split(string(doc), "\n") {
+		cells := strings.Split(row, "|")
+		if len(cells) != 6 || strings.TrimSpace(cells[1]) == "id" || strings.HasPrefix(cells[1], "---") {
+			continue
+		}
+		id, state, proof := strings.TrimSpace(cells[1]), strings.TrimSpace(cells[2]), strings.TrimSpace(cells[4])
+		assert.Contains(t, []string{"works", "partly", "not yet"}, state, id)
+		assert.False(t, state == "works" && proof == "", "%s works without a proof", id)
+		for _, name := range regexp.MustCompile(`\b(Test|Example)\w*`).FindAllString(proof, -1) {
+			assert.True(t, bytes.Contains(all, []byte("func "+name+"(")), "%s: no %s", id, name)
+		}
+	}
+}

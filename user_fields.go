@@ -59,10 +59,16 @@ func listField(name string, own bool, at func(*User) *[]string) UserField {
 }
 
 func parseBool(s string) (bool, error) {
+	switch s {
+	case "true":
+		return true, nil
+	case "false", "":
+		return false, nil
+	}
 	switch strings.ToLower(s) {
 	case "true", "1", "yes":
 		return true, nil
-	case "false", "0", "no", "":
+	case "false", "0", "no":
 		return false, nil
 	}
 	return false, invalid("", "format", "want true or false")
@@ -172,19 +178,7 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 	case person && !policy.UsernameOnly:
 		p.add("email", "required", "the policy asks for an e-mail address")
 	}
-	seen := map[string]bool{u.EmailKey: true}
-	emails := make([]string, 0, len(u.Emails))
-	for _, e := range u.Emails {
-		text, key, err := canon.Email(e)
-		switch {
-		case err != nil:
-			p.add("emails", ruleOf(err), err.Error())
-		case !seen[key]:
-			seen[key] = true
-			emails = append(emails, text)
-		}
-	}
-	u.Emails = emails
+	prepareEmails(u, p)
 	if len(u.Emails) > 20 || len(u.EmployeeNumber) > 20 {
 		p.add("emails", "max_items", "at most 20 addresses and 20 employee numbers")
 	}
@@ -197,6 +191,9 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 		if f.Required && person && strings.TrimSpace(value) == "" {
 			p.add(f.Name, "required", "is required")
 		}
+		if value == "" {
+			continue
+		}
 		limit := f.MaxLength
 		if f.Type == FieldList {
 			limit = 20 * maxText
@@ -206,11 +203,11 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 		}
 	}
 	if !u.Birthday.IsZero() {
-		if _, err := ParseDate(u.Birthday.String()); err != nil || u.Birthday.start().After(now) {
+		if day := u.Birthday.start(); day.Year() < 0 || day.Year() > 9999 || day.After(now) {
 			p.add("birthday", "future", "is no date or in the future")
 		}
 	}
-	if c := u.Address.Country; c != "" && (len(c) != 2 || !strings.Contains(countries, " "+c+" ")) {
+	if c := u.Address.Country; c != "" && !isCountry[c] {
 		p.add("country", "unknown", "want a country code of ISO 3166-1 alpha-2, such as DE")
 	}
 	if (u.Source == "") != (u.ExternalID == "") {
@@ -239,30 +236,65 @@ func ruleOf(err error) string {
 	return "format"
 }
 
-// nameKey orders people by last name, first name and username.
-func nameKey(u *User) string {
-	parts := make([]string, 0, 3)
-	for _, s := range [...]string{u.LastName, u.FirstName} {
-		if s != "" {
-			parts = append(parts, fold(s))
+// prepareEmails checks the further addresses, and keeps each once.
+func prepareEmails(u *User, p *problems) {
+	if len(u.Emails) == 0 {
+		return
+	}
+	emails, keys := make([]string, 0, len(u.Emails)), append(make([]string, 0, 4), u.EmailKey)
+	for _, e := range u.Emails {
+		text, key, err := canon.Email(e)
+		switch {
+		case err != nil:
+			p.add("emails", ruleOf(err), err.Error())
+		case !slices.Contains(keys, key):
+			emails, keys = append(emails, text), append(keys, key)
 		}
 	}
-	return strings.Join(append(parts, u.UsernameKey), "\x1f")
+	u.Emails = emails
+}
+
+// nameKey orders people by last name, first name and username.
+func nameKey(u *User) string {
+	b := make([]byte, 0, 128) // stays on the stack
+	for _, s := range [...]string{u.LastName, u.FirstName} {
+		if s != "" {
+			b = append(append(b, fold(s)...), '\x1f')
+		}
+	}
+	return string(append(b, u.UsernameKey...))
 }
 
 // searchKey is what [UserQuery.Search] looks into.
 func searchKey(u *User) string {
-	var b strings.Builder
-	b.WriteString(fold(strings.Join([]string{u.FirstName, u.LastName}, " ")))
-	for _, s := range [...]string{u.LastName + " " + u.FirstName, u.Username, u.Email} {
-		b.WriteByte('\n')
-		b.WriteString(fold(s))
-	}
+	b := make([]byte, 0, 512) // stays on the stack
+	b = appendNames(b, u.FirstName, u.LastName)
+	b = appendNames(append(b, '\n'), u.LastName, u.FirstName)
+	b = append(append(b, '\n'), fold(u.Username)...)
+	b = append(append(b, '\n'), fold(u.Email)...)
 	for _, s := range u.Emails {
-		b.WriteByte('\n')
-		b.WriteString(fold(s))
+		b = append(append(b, '\n'), fold(s)...)
 	}
-	return b.String()
+	return string(b)
+}
+
+// appendNames appends the folded form of two names with a space between.
+func appendNames(b []byte, first, second string) []byte {
+	if first != "" && second != "" && plainASCII(first) && plainASCII(second) {
+		return append(append(append(b, fold(first)...), ' '), fold(second)...)
+	}
+	return append(b, fold(first+" "+second)...)
+}
+
+// plainASCII reports whether s is a name that stays what it is between others:
+// ASCII letters only, and not too many.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i] | 0x20; c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return len(s) <= 100
 }
 
 // fold is the form in which names are compared: that of [canon.Name], or for
@@ -274,7 +306,15 @@ func fold(s string) string {
 	return strings.ToLower(s)
 }
 
-// countries are the codes of ISO 3166-1 alpha-2, with spaces around each.
+var isCountry = func() map[string]bool {
+	out := make(map[string]bool)
+	for _, code := range strings.Fields(countries) {
+		out[code] = true
+	}
+	return out
+}()
+
+// countries are the codes of ISO 3166-1 alpha-2.
 const countries = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ " +
 	"CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR " +
 	"GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP " +

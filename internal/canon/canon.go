@@ -61,6 +61,13 @@ const (
 // section 3.13), without the invisible characters and with every run of spaces
 // as one space.
 func Name(s string) (key string, err error) {
+	if key, ok := plainName(s); ok {
+		return key, nil
+	}
+	return anyName(s)
+}
+
+func anyName(s string) (key string, err error) {
 	if err := checkName(s); err != nil {
 		return "", err
 	}
@@ -185,6 +192,13 @@ func stable(s string, f func(string) string) (string, bool) {
 // without control characters. A multiline text may contain line feeds and
 // tabs; any other must not contain the line and paragraph separators either.
 func Text(s string, maxCodePoints int, multiline bool) error {
+	if plain, _ := plainText(s); plain && len(s) <= maxCodePoints {
+		return nil
+	}
+	return anyText(s, maxCodePoints, multiline)
+}
+
+func anyText(s string, maxCodePoints int, multiline bool) error {
 	if !utf8.ValidString(s) {
 		return refuse(RuleEncoding, msgEncoding)
 	}

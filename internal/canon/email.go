@@ -37,6 +37,13 @@ const (
 // the same; no host in practice gives Kim and kim to different people. Nothing
 // is assumed of dots and plus signs. Both forms are addresses with the same key.
 func Email(s string) (canonical, key string, err error) {
+	if key, ok := plainEmail(s); ok {
+		return s, key, nil
+	}
+	return anyEmail(s)
+}
+
+func anyEmail(s string) (canonical, key string, err error) {
 	if len(s) > maxEmailInput {
 		return "", "", refuse(RuleLength, "is too long")
 	}

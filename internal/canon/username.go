@@ -30,6 +30,14 @@ const (
 // Cyrillic а out of admin. It does not tell apart whole words that look alike
 // in two scripts.
 func Username(s string) (key string, err error) {
+	if len(s) >= minUsername && len(s) <= maxUsername && plainUsername(s) && s[0] != '.' && s[0] != '_' && s[0] != '-' {
+		key, _ = lowerASCII(s)
+		return key, nil
+	}
+	return anyUsername(s)
+}
+
+func anyUsername(s string) (key string, err error) {
 	if !utf8.ValidString(s) {
 		return "", refuse(RuleEncoding, msgEncoding)
 	}
