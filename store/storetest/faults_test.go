@@ -45,6 +45,8 @@ func faults() []fault {
 		{name: "lists stale copies", caught: "UserListFollowsChanges", build: func(b base) usermgmt.Store { return staleLists{b, &handedOut} }},
 		{name: "takes a tree for a team", caught: "UserListConditions", build: func(b base) usermgmt.Store { return flatTrees{b} }},
 		{name: "leaves the key of a membership", caught: "MembershipDeleteTakesAlong", build: func(b base) usermgmt.Store { return keepsKeys{b} }},
+		{name: "keeps what a first transaction rolled back", caught: "TxRollsBackTheFirst", build: func(b base) usermgmt.Store { return noTx{b} }},
+		{name: "stores the stamp that it is given", caught: "MembershipRights", build: func(b base) usermgmt.Store { return trustsRights{b} }},
 		{name: "changes the version with the rights", caught: "MembershipRights", build: func(b base) usermgmt.Store { return bumpsVersion{b} }},
 		{name: "lists memberships in another order", caught: "MembershipLists", build: func(b base) usermgmt.Store { return reversesMemberships{b} }},
 		{name: "lets a lock outlive its end", caught: "AttemptsLockEnds", build: func(b base) usermgmt.Store { return longLocks{b} }},

@@ -12,6 +12,7 @@ import (
 func txCases() []testCase {
 	all := slices.Concat([]string{"Tx"}, allWrites())
 	return []testCase{
+		{"TxRollsBackTheFirst", []string{"Tx", "SaveOrg", "OrgByName"}, txFirst},
 		{"TxRollsBackEverything", all, txRollsBack},
 		{"TxReadsItsOwnWrites", slices.Concat(all, allReaders()), txOwnWrites},
 		{"TxInnerFailureIsUndoneAlone", all, txInnerFails},
@@ -42,6 +43,21 @@ func (w *world) abandoned(what string, err error) bool {
 		}
 	}
 	return true
+}
+
+// txFirst rolls back what a new store begins with, and makes the same again.
+func txFirst(w *world) {
+	o := usermgmt.Organization{ID: newID[usermgmt.Organization](w), Name: "a", NameKey: "a", CreatedAt: at(0), UpdatedAt: at(0)}
+	w.abandoned("the first transaction", w.s.Tx(w.ctx, func(ctx context.Context, tx usermgmt.Store) error {
+		if err := tx.SaveOrg(ctx, o); err != nil {
+			return err
+		}
+		return errAbandoned
+	}))
+	got(w.s.OrgByName(w.ctx, "a")).missing(w)
+	w.do(w.s.SaveOrg(w.ctx, o))
+	o.Version = 1
+	got(w.s.OrgByName(w.ctx, "a")).is(w, o)
 }
 
 func txRollsBack(w *world) {
