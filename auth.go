@@ -112,6 +112,7 @@ func errBound() error {
 type proof struct {
 	org     Organization // the home organization
 	op      OperationID
+	until   time.Time
 	refused error // the check that refuses this user all the same
 }
 
@@ -129,7 +130,7 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 	policy := m.policyOf(&home)
 	now := m.now()
 	until := policy.lockUntil(now)
-	p := &proof{org: home, op: newID[Operation]()}
+	p := &proof{org: home, op: newID[Operation](), until: until}
 
 	standing := acc.standing()
 	p.refused = wayPassword.gateUser(&standing, now)

@@ -58,7 +58,7 @@ var exportFieldList = func() []exportField {
 		case FieldDate:
 			column.plain = func(dst []byte, m *Member) []byte { return appendDate(dst, m.User.Birthday) }
 		case FieldList:
-			column.plain = listColumns[f.Name]
+			column.plain = func(dst []byte, m *Member) []byte { return appendList(dst, *f.list(&m.User)) }
 		default:
 			column.text = f.get
 		}
@@ -66,11 +66,6 @@ var exportFieldList = func() []exportField {
 	}
 	return append(out, furtherFields...)
 }()
-
-var listColumns = map[string]func([]byte, *Member) []byte{
-	"emails":          func(dst []byte, m *Member) []byte { return appendList(dst, m.User.Emails) },
-	"employee_number": func(dst []byte, m *Member) []byte { return appendList(dst, m.User.EmployeeNumber) },
-}
 
 var furtherFields = []exportField{
 	{name: "reports_to", person: func(u *User) *UserID { return &u.ReportsTo }},

@@ -189,12 +189,7 @@ func (f *UserField) setList(u *User, value string) error {
 	for i := range items {
 		items[i] = unescape(items[i])
 	}
-	switch f.Name {
-	case "emails":
-		u.Emails = items
-	case "employee_number":
-		u.EmployeeNumber = items
-	}
+	*f.list(u) = items
 	return nil
 }
 
@@ -211,10 +206,11 @@ func (r *importRow) flag(column int, field string, otherwise bool, p *problems) 
 	return b
 }
 
-// draft is the user that the row describes, without the owner unit and people.
-func (r *importRow) draft(source string, now time.Time, p *problems) User {
-	u := User{Kind: KindPerson}
-	r.into(&u, source, p)
+// draft makes u the user that the row describes, without the owner unit and
+// people.
+func (r *importRow) draft(u *User, source string, now time.Time, p *problems) {
+	*u = User{Kind: KindPerson}
+	r.into(u, source, p)
 	if text := r.cell(r.h.kind); text != "" {
 		if kind, err := parseKind(text); err != nil {
 			p.addErr(err)
@@ -231,7 +227,6 @@ func (r *importRow) draft(source string, now time.Time, p *problems) User {
 		u.DeactivatedAt = stored(at)
 		u.Enabled = false
 	}
-	return u
 }
 
 // hash is the password hash of the row.

@@ -14,7 +14,8 @@ func (b *importBatch) row(ctx context.Context, w *work, r *importRow) (outcome, 
 		return 0, invalid("row", "columns", "does not have as many cells as the header")
 	}
 	var p problems
-	u := r.draft(b.imp.opt.Source, w.now, &p)
+	var u User
+	r.draft(&u, b.imp.opt.Source, w.now, &p)
 	stored, err := b.find(ctx, w, &u)
 	if err != nil {
 		return 0, err
@@ -23,7 +24,7 @@ func (b *importBatch) row(ctx context.Context, w *work, r *importRow) (outcome, 
 	case stored == nil && b.imp.opt.Mode == ImportUpdate:
 		return 0, invalid("username", "unknown", "there is no such user")
 	case stored == nil:
-		return b.create(ctx, w, r, u, &p)
+		return b.create(ctx, w, r, &u, &p)
 	case b.isSeen(stored.ID):
 		return 0, invalid("username", "twice", "another row is about the same user")
 	case b.imp.opt.Mode == ImportCreate:
@@ -38,7 +39,7 @@ func (b *importBatch) isSeen(id UserID) bool {
 }
 
 // create makes the user u, which the row describes.
-func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u User, p *problems) (outcome, error) {
+func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User, p *problems) (outcome, error) {
 	imp := b.imp
 	u.ID, u.CreatedAt, u.UpdatedAt = newID[User](), w.now, w.now
 	n := imp.opt.Defaults
@@ -73,7 +74,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u User,
 		p.add("owner_unit", "required", "neither the file nor the options name one")
 	}
 	if len(p.errs) > 0 || rule != "" {
-		check := u
+		check := *u
 		prepareUser(&check, imp.policy, w.now, p)
 		if err := p.err(); err != nil {
 			return 0, err
@@ -88,7 +89,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u User,
 		return 0, &Error{Kind: ErrPermission, Field: "deactivated_at", Permission: PermUserDeactivate}
 	}
 	w.verb = verbUserCreate
-	if err := w.createUser(ctx, &u, &n, hash, false, p); err != nil {
+	if err := w.createUser(ctx, u, &n, hash, false, p); err != nil {
 		return 0, err
 	}
 	b.seen = append(b.seen, u.ID)

@@ -151,6 +151,9 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 		m := Membership{User: user, Org: org, Enabled: true, Rights: firstStamp(), CreatedAt: w.now, UpdatedAt: w.now}
 		n.into(&m)
 		if !w.v.can(PermUserMembership, recordOf(&u, &m, org, w.now)) {
+			if org != w.v.org && !w.v.can(PermOrgView, &Record{Org: org}) {
+				return &Error{Kind: ErrNotFound, hidden: true} // as if there were no such organization
+			}
 			return &Error{Kind: ErrPermission, Permission: PermUserMembership}
 		}
 		if u.Reserved {

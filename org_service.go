@@ -232,7 +232,11 @@ func (w *work) checkPrimaryAdmin(ctx context.Context, o *Organization, p *proble
 		if profile, err = w.tx.ProfileByID(ctx, mem.Profile); err != nil {
 			return err
 		}
-		if profile.Administrator && mem.Enabled {
+		u, err := w.tx.UserByID(ctx, o.PrimaryAdmin)
+		if err != nil {
+			return err
+		}
+		if profile.Administrator && mem.Enabled && u.Active() {
 			return nil
 		}
 	}

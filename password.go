@@ -257,7 +257,8 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		return nil, withOp(op, err)
 	}
 	hash, err := m.newPassword(ctx, &acc.User, &proof.org, c.New, c.Confirm, c.Current)
-	if err != nil {
+	if err != nil { // the current one was right, so no guess was made
+		err = errors.Join(err, m.store.ReleaseAttempt(context.WithoutCancel(ctx), acc.User.ID, proof.until))
 		return nil, withOp(op, err)
 	}
 	token := newSessionToken()
@@ -322,6 +323,9 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 		return withOp(op, err)
 	}
 	return m.change(ctx, a, op, verbSetPassword, func(ctx context.Context, w *work) error {
+		if w.v.door == DoorProxy {
+			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
+		}
 		acc, err := w.account(ctx, user, PermUserSetPassword)
 		if err != nil {
 			return err

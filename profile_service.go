@@ -141,6 +141,11 @@ func (w *work) saveProfile(ctx context.Context, f, before *AccessProfile) error 
 	if err := w.mayRewrite(f.Org, old, f.Grants); err != nil {
 		return err
 	}
+	if before != nil && (f.Name != before.Name || f.Description != before.Description || !slices.Equal(f.IPRanges, before.IPRanges)) {
+		if err := w.mayGrant(f.Org, resolveGrants(w.v.cat, old, true)); err != nil {
+			return err
+		}
+	}
 	if err := w.tx.SaveProfile(ctx, *f); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/usermgmt/usermgmt/internal/canon"
 )
@@ -36,8 +38,9 @@ type UserField struct {
 	// Own: users may change it themselves.
 	Own bool
 
-	get func(*User) string
-	set func(*User, string) error // nil: not by this way
+	get  func(*User) string
+	set  func(*User, string) error // nil: not by this way
+	list func(*User) *[]string     // of a list
 }
 
 func textField(name string, limit int, own bool, at func(*User) *string) UserField {
@@ -53,7 +56,7 @@ func boolField(name string, own bool, at func(*User) *bool) UserField {
 }
 
 func listField(name string, own bool, at func(*User) *[]string) UserField {
-	return UserField{Name: name, Type: FieldList, Own: own,
+	return UserField{Name: name, Type: FieldList, Own: own, list: at,
 		get: func(u *User) string { return strings.Join(*at(u), ";") },
 		set: func(u *User, s string) error { *at(u) = splitList(s); return nil }}
 }
@@ -75,7 +78,10 @@ func parseBool(s string) (bool, error) {
 }
 
 func splitList(s string) []string {
-	var out []string
+	if s == "" {
+		return nil
+	}
+	out := make([]string, 0, 1+strings.Count(s, ";"))
 	for part := range strings.SplitSeq(s, ";") {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
@@ -184,7 +190,10 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 	}
 	for i := range userFields {
 		f := &userFields[i]
-		if f.Type != FieldText && f.Type != FieldList || f.Name == "username" {
+		if f.Type == FieldList {
+			p.texts(f.Name, *f.list(u), 20*maxText)
+		}
+		if f.Type != FieldText || f.Name == "username" {
 			continue
 		}
 		value := f.get(u)
@@ -194,13 +203,7 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 		if value == "" {
 			continue
 		}
-		limit := f.MaxLength
-		if f.Type == FieldList {
-			limit = 20 * maxText
-		}
-		if err := canon.Text(value, limit, f.Name == "street"); err != nil {
-			p.add(f.Name, ruleOf(err), err.Error())
-		}
+		p.text(f.Name, value, f.MaxLength, f.Name == "street")
 	}
 	if !u.Birthday.IsZero() {
 		if day := u.Birthday.start(); day.Year() < 0 || day.Year() > 9999 || day.After(now) {
@@ -216,8 +219,23 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 	if !person && u.Responsible.IsZero() {
 		p.add("responsible", "required", "a service needs a responsible person")
 	}
-	u.NameKey = nameKey(u)
-	u.SearchKey = searchKey(u)
+	b := appendFold(make([]byte, 0, 256), u.FirstName) // stays on the stack
+	n := len(b)
+	b = appendFold(b, u.LastName)
+	first, last := b[:n], b[n:]
+	u.NameKey = nameKey(u, first, last)
+	u.SearchKey = searchKey(u, first, last)
+}
+
+// texts checks the items of a list, which have a limit together.
+func (p *problems) texts(field string, items []string, limit int) {
+	for _, s := range items {
+		if err := canon.Text(s, limit, false); err != nil {
+			p.add(field, ruleOf(err), err.Error())
+			return
+		}
+		limit = max(limit-utf8.RuneCountInString(s)-1, 0)
+	}
 }
 
 func (p *problems) key(field, value string, key *string, canonical func(string) (string, error)) {
@@ -254,52 +272,68 @@ func prepareEmails(u *User, p *problems) {
 	u.Emails = emails
 }
 
-// nameKey orders people by last name, first name and username.
-func nameKey(u *User) string {
+// nameKey orders people by last name, first name and username. first and last
+// are the folded names.
+func nameKey(u *User, first, last []byte) string {
 	b := make([]byte, 0, 128) // stays on the stack
-	for _, s := range [...]string{u.LastName, u.FirstName} {
-		if s != "" {
-			b = append(append(b, fold(s)...), '\x1f')
+	for _, s := range [...][]byte{last, first} {
+		if len(s) > 0 {
+			b = append(append(b, s...), '\x1f')
 		}
 	}
 	return string(append(b, u.UsernameKey...))
 }
 
-// searchKey is what [UserQuery.Search] looks into.
-func searchKey(u *User) string {
+// searchKey is what [UserQuery.Search] looks into. first and last are the
+// folded names.
+func searchKey(u *User, first, last []byte) string {
 	b := make([]byte, 0, 512) // stays on the stack
-	b = appendNames(b, u.FirstName, u.LastName)
-	b = appendNames(append(b, '\n'), u.LastName, u.FirstName)
-	b = append(append(b, '\n'), fold(u.Username)...)
-	b = append(append(b, '\n'), fold(u.Email)...)
+	if joins(first) && joins(last) {
+		b = append(append(append(b, first...), ' '), last...)
+		b = append(append(append(append(b, '\n'), last...), ' '), first...)
+	} else {
+		b = append(b, fold(u.FirstName+" "+u.LastName)...)
+		b = append(append(b, '\n'), fold(u.LastName+" "+u.FirstName)...)
+	}
+	b = appendFold(append(b, '\n'), u.Username)
+	b = appendFold(append(b, '\n'), u.Email)
 	for _, s := range u.Emails {
-		b = append(append(b, '\n'), fold(s)...)
+		b = appendFold(append(b, '\n'), s)
 	}
 	return string(b)
 }
 
-// appendNames appends the folded form of two names with a space between.
-func appendNames(b []byte, first, second string) []byte {
-	if first != "" && second != "" && plainASCII(first) && plainASCII(second) {
-		return append(append(append(b, fold(first)...), ' '), fold(second)...)
-	}
-	return append(b, fold(first+" "+second)...)
+// joins reports whether a folded name stays what it is between other names: it
+// begins and ends with a letter and is short.
+func joins(folded []byte) bool {
+	first, _ := utf8.DecodeRune(folded)
+	last, _ := utf8.DecodeLastRune(folded)
+	return len(folded) <= 100 && unicode.IsLetter(first) && unicode.IsLetter(last)
 }
 
-// plainASCII reports whether s is a name that stays what it is between others:
-// ASCII letters only, and not too many.
-func plainASCII(s string) bool {
+// appendFold appends the folded form of s.
+func appendFold(b []byte, s string) []byte {
 	for i := range len(s) {
-		if c := s[i] | 0x20; c < 'a' || c > 'z' {
-			return false
+		if s[i] <= ' ' || s[i] > '~' {
+			return append(b, fold(s)...)
 		}
 	}
-	return len(s) <= 100
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // fold is the form in which names are compared: that of [canon.Name], or for
 // text that is no name the text in lower case.
 func fold(s string) string {
+	if s == "" {
+		return ""
+	}
 	if key, err := canon.Name(s); err == nil {
 		return key
 	}
