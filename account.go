@@ -79,6 +79,9 @@ type Account struct {
 	Login      LoginState
 }
 
+// sessionEpoch is what a session that begins now has as its Epoch.
+func (s *Standing) sessionEpoch() int64 { return s.Epoch + s.OrgEpoch }
+
 // Standing is everything about a user in an organization that decides whether
 // an actor still counts and whether a snapshot of its rights is still good.
 // It holds no slices and no maps: reading it costs no allocation.
@@ -96,6 +99,7 @@ type Standing struct {
 
 	Org         OrgID
 	OrgEnabled  bool
+	OrgEpoch    int64
 	Provider    bool
 	SwitchRoles bool
 	// Member: there is a membership; the rest is zero without one.
@@ -141,7 +145,9 @@ type Session struct {
 	Reason   string // of a proxy login
 	// Parked sessions wait for a proxy session's end; their token is void.
 	Parked bool
-	// Epoch and OperatorEpoch are the credential epochs at its making.
+	// Epoch and OperatorEpoch are, at its making, the sum of the credential epoch
+	// and the organization's epoch. Both only grow, so an equal sum means that
+	// neither changed.
 	Epoch, OperatorEpoch int64
 	// Idle is how long the session lives without being used.
 	Idle time.Duration

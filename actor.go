@@ -130,6 +130,12 @@ func (a Actor) Scope(p Permission) Scope {
 	return Scope(a.v.granted(n))
 }
 
+// self reports whether the actor is the user in every organization: by a key or
+// a proxy login one is it in that organization only.
+func (v *actorValue) self(user UserID) bool {
+	return user == v.subject && !user.IsZero() && v.door != DoorAPIKey && v.door != DoorProxy
+}
+
 // granted is the mask in force for permission number n.
 func (v *actorValue) granted(n int) authz.Mask {
 	m := v.rights.Grants[n]

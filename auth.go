@@ -68,8 +68,9 @@ type LoginResult struct {
 // "no_membership"; a locked user's password is not judged at all.
 //
 // Login records "auth.login": attempted before the check, done or refused
-// after it; and when the last permitted attempt was wrong "auth.locked", with a
-// mail to the user. A hash of outdated cost is replaced.
+// after it; and with the last permitted attempt "auth.locked", with a mail to
+// the user a minute later. If that attempt is right, the lock and the mail are
+// taken back. A hash of outdated cost is replaced.
 //
 // Errors: as above, and [ErrOverloaded], which counts no attempt.
 func (s *Auth) Login(ctx context.Context, req LoginRequest) (*LoginResult, error) {
@@ -113,7 +114,8 @@ type proof struct {
 	org     Organization // the home organization
 	op      OperationID
 	until   time.Time
-	refused error // the check that refuses this user all the same
+	refused error   // the check that refuses this user all the same
+	notice  Message // of a lock that this attempt caused, if it did
 }
 
 // prove checks a password in the first two of the three steps; acc is nil for
@@ -143,38 +145,58 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 	case acc.Credential.Hash == "":
 		reason = "no password"
 	}
-	var state LoginState
-	var reserved bool
+	counted := acc.User.ID
+	if acc.User.Kind == KindService {
+		counted = UserID{} // has no password to guess: a stranger must not stop its API key
+	}
+	notice := Message{ID: newID[Message](), Operation: p.op, Org: acc.User.Org, User: acc.User.ID, To: acc.User.Email,
+		Kind: MailLocked, NotBefore: now.Add(lockNoticeDelay), CreatedAt: now}
+	var reserved, last bool
 	err = m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
-		var err error
-		state, reserved, err = tx.ReserveAttempt(ctx, acc.User.ID,
+		state, ok, err := tx.ReserveAttempt(ctx, counted,
 			AttemptRule{Limit: policy.LockoutAttempts, Now: now, LockUntil: until})
 		if err != nil {
 			return err
 		}
-		e := AuditEntry{Verb: verb, Outcome: OutcomeAttempted, Org: acc.User.Org, Subject: acc.User.ID, TargetKind: "user", Target: acc.User.ID.String()}
-		e.Detail.TargetName, e.Detail.Reason = acc.User.Username, reason
-		e = m.complete(e, v, p.op, now)
-		e.FoldKey = foldKey(now, verb, "attempt", e.Operator.String(), e.Target, reason, v.origin.Address)
-		return tx.AppendAudit(ctx, e)
+		reserved = ok
+		last = ok && policy.LockoutAttempts > 0 && state.Failures >= policy.LockoutAttempts
+		entries := []AuditEntry{m.attemptEntry(verb, reason, acc, v, p.op, now)}
+		var mails []Message
+		if last {
+			e := AuditEntry{Verb: verbLocked, Outcome: OutcomeDone, Org: acc.User.Org, Subject: acc.User.ID, TargetKind: "user", Target: acc.User.ID.String()}
+			e.Detail.TargetName, e.Detail.After = acc.User.Username, map[string]string{"auth_status": StatusLocked.String()}
+			e.Fields = []string{"auth_status"}
+			entries = append(entries, m.complete(e, v, p.op, now))
+			if notice.To != "" {
+				mails = append(mails, notice)
+			}
+		}
+		if err := tx.AppendAudit(ctx, entries...); err != nil {
+			return err
+		}
+		// The same calls whether or not there is anything to send.
+		return tx.AddMessages(ctx, mails...)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if last && notice.To != "" {
+		p.notice = notice
 	}
 
 	guess, possible := canonicalGuess(password)
 	right, err := m.hasher.verify(ctx, acc.Credential.Hash, guess)
 	if err != nil {
 		if reserved {
-			err = errors.Join(err, m.store.ReleaseAttempt(context.WithoutCancel(ctx), acc.User.ID, until))
+			err = errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
 		}
 		return nil, err
 	}
 	if right && possible && reserved {
 		return p, nil
 	}
-	if reserved && policy.LockoutAttempts > 0 && state.Failures >= policy.LockoutAttempts && known {
-		if err := m.lockedOut(ctx, acc, policy, v, p.op, now); err != nil {
+	if last && policy.LockoutDisables {
+		if err := m.lockoutDisables(ctx, acc, v, p.op, now); err != nil {
 			return nil, err
 		}
 	}
@@ -191,32 +213,65 @@ func (a *Account) standing() Standing {
 	}
 }
 
-// lockedOut records and mails that the attempts are used up, and disables the
-// user where the policy says so.
-func (m *Manager) lockedOut(ctx context.Context, acc *Account, policy *Policy, v *actorValue, op OperationID, now time.Time) error {
+// attemptEntry is the audit entry of an attempt. Those of a minute that differ
+// in nothing are one.
+func (m *Manager) attemptEntry(verb, reason string, acc *Account, v *actorValue, op OperationID, now time.Time) AuditEntry {
+	e := AuditEntry{Verb: verb, Outcome: OutcomeAttempted, Org: acc.User.Org, Subject: acc.User.ID, TargetKind: "user", Target: acc.User.ID.String()}
+	e.Detail.TargetName, e.Detail.Reason = acc.User.Username, reason
+	e = m.complete(e, v, op, now)
+	e.FoldKey = foldKey(now, verb, "attempt", e.Operator.String(), e.Target, reason, v.origin.Address)
+	return e
+}
+
+// lockNoticeDelay keeps the notice of a lock back until the attempt that may
+// still be right is judged.
+const lockNoticeDelay = time.Minute
+
+// takeBack stops the notice of a lock that the right password, or an attempt
+// that was not judged, took back.
+func (p *proof) takeBack(ctx context.Context, tx Store, now time.Time) error {
+	if p.notice.ID.IsZero() {
+		return nil
+	}
+	p.notice.DeadAt, p.notice.LastError = now, "the lock was taken back"
+	return tx.SettleMessage(ctx, p.notice)
+}
+
+// release gives back an attempt that was not judged.
+func (m *Manager) release(ctx context.Context, user UserID, p *proof) error {
 	return m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
-		w := &work{m: m, tx: tx, v: v, now: now, op: op, verb: verbLocked}
-		w.on("user", acc.User.ID, acc.User.Org, acc.User.Username)
-		if policy.LockoutDisables {
-			u, err := tx.UserByID(ctx, acc.User.ID)
-			if err != nil {
-				return err
-			}
-			err = w.keepAdministrator(ctx, u.ID, OrgID{})
-			if err == nil && u.Enabled {
-				u.Enabled, u.UpdatedAt = false, now
-				if err := w.saveUser(ctx, u); err != nil {
-					return err
-				}
-				if _, err := tx.EndSessions(ctx, u.ID, OrgID{}, SessionID{}, now, "disabled"); err != nil {
-					return err
-				}
-			} else if err != nil && !errors.Is(err, ErrConflict) {
-				return err
-			}
+		if err := tx.ReleaseAttempt(ctx, user, p.until); err != nil {
+			return err
 		}
-		w.record(nil, map[string]string{"auth_status": StatusLocked.String()})
-		w.mail(&acc.User, MailLocked, nil)
+		return p.takeBack(ctx, tx, m.now())
+	})
+}
+
+// lockoutDisables disables a user who is locked, where the policy says so. The
+// last administrator stays enabled.
+func (m *Manager) lockoutDisables(ctx context.Context, acc *Account, v *actorValue, op OperationID, now time.Time) error {
+	return m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
+		w := &work{m: m, tx: tx, v: v, now: now, op: op, verb: verbUserDisable}
+		w.on("user", acc.User.ID, acc.User.Org, acc.User.Username)
+		u, err := tx.UserByID(ctx, acc.User.ID)
+		if err != nil || !u.Enabled {
+			return err
+		}
+		if err := w.keepAdministrator(ctx, u.ID, OrgID{}); err != nil {
+			if errors.Is(err, ErrConflict) {
+				return nil
+			}
+			return err
+		}
+		before := u
+		u.Enabled = false
+		if err := w.saveUser(ctx, u); err != nil {
+			return err
+		}
+		if _, err := tx.EndSessions(ctx, u.ID, OrgID{}, SessionID{}, now, "disabled"); err != nil {
+			return err
+		}
+		w.record(fieldsOf(&before), fieldsOf(&u))
 		return w.flush(ctx)
 	})
 }
@@ -248,6 +303,9 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 			return err
 		}
 		if err := tx.RecordLogin(ctx, acc.User.ID, now); err != nil {
+			return err
+		}
+		if err := p.takeBack(ctx, tx, now); err != nil {
 			return err
 		}
 		result, err = w.openSession(ctx, &fresh.User, &fresh.Credential, p, tok,

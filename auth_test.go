@@ -62,6 +62,7 @@ func TestLockoutAndActivate(t *testing.T) {
 	st, _, err := e.Users().Status(t.Context(), e.Root(), ann.ID)
 	require.NoError(t, err)
 	assert.Equal(t, usermgmt.StatusLocked, st)
+	e.Clock.Advance(time.Minute)
 	_, err = e.Deliver(t.Context(), 100)
 	require.NoError(t, err)
 	require.Len(t, e.Mail.Sent(), 1)

@@ -124,7 +124,7 @@ func (m *Manager) admitSession(ctx context.Context, s Store, view *SessionView, 
 	if err := liveSession(ses, now); err != nil {
 		return err
 	}
-	if ses.Epoch != st.Epoch {
+	if ses.Epoch != st.sessionEpoch() {
 		return refusedEntry("credentials_changed")
 	}
 	w := waySession

@@ -111,8 +111,9 @@ type ImportRow struct {
 // alone otherwise. Of a user who exists only what differs is changed, and a row
 // without difference writes nothing, so that a file can be read again after an
 // import broke off. The password of a user who has one never changes, nor does
-// the kind. deactivated_at counts for new users. reports_to is set when all
-// rows are in; where that fails, the problem is reported and the row stays.
+// the kind; API keys give none to users who exist, and proxy logins none at
+// all. deactivated_at counts for new users. reports_to is set when all rows are
+// in; where that fails, the problem is reported and the row stays.
 //
 // The actor needs [PermUserImport] with any scope, and for every row exactly
 // what [Users.Create], [Users.Update], [Users.Enable], [Users.Assign],

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,11 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		h.at[i] = -1
 	}
 	var p problems
+	type fault struct {
+		column       int
+		rule, detail string
+	}
+	var faults []fault
 	used := make(map[string]bool, len(names))
 	for i, column := range names {
 		name, renamed := imp.opt.Columns[column]
@@ -87,11 +93,11 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 			continue
 		case field < 0 && !ok:
 			if renamed || !imp.opt.IgnoreUnknown {
-				p.add(columnName(column), "unknown_column", "no field of this name can be imported")
+				faults = append(faults, fault{i, "unknown_column", "no field of this name can be imported"})
 			}
 			continue
 		case used[name]:
-			p.add(columnName(column), "twice", "two columns for the field "+name)
+			faults = append(faults, fault{i, "twice", "two columns for the field " + name})
 			continue
 		case ok:
 			h.at[special] = i
@@ -100,7 +106,16 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		}
 		used[name] = true
 	}
-	if h.user < 0 && h.extID < 0 {
+	isHeader := h.user >= 0 || h.extID >= 0
+	for _, f := range faults {
+		// What may be no header may be a row, which no error shows.
+		name := "column_" + strconv.Itoa(f.column+1)
+		if isHeader && columnWord.MatchString(names[f.column]) {
+			name = names[f.column]
+		}
+		p.add(name, f.rule, f.detail)
+	}
+	if !isHeader {
 		p.add("username", "required", "there is no column that says whom a row is about")
 	}
 	for _, err := range p.errs {
@@ -130,15 +145,7 @@ func (h *importHeader) setField(column int, f *UserField) {
 	h.fields = append(h.fields, fieldColumn{column, f})
 }
 
-// columnName is the name of a column as an error names it.
-func columnName(s string) string {
-	const most = 64
-	if len(s) > most {
-		s = s[:most]
-	}
-	quoted := strconv.Quote(s)
-	return quoted[1 : len(quoted)-1]
-}
+var columnWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _-]{0,39}$`)
 
 // cell returns a cell of the row, "" if there is no such column.
 func (r *importRow) cell(column int) string {

@@ -88,6 +88,9 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	if !u.DeactivatedAt.IsZero() && !w.v.can(PermUserDeactivate, &Record{Org: imp.org, OwnerUnits: []UnitID{unit}}) {
 		return 0, &Error{Kind: ErrPermission, Field: "deactivated_at", Permission: PermUserDeactivate}
 	}
+	if hash != "" && w.v.door == DoorProxy { // whoever knows the password would keep what is not theirs
+		return 0, &Error{Kind: ErrPermission, Field: "password", Rule: "own_session_only", Permission: PermUserCreate}
+	}
 	w.verb = verbUserCreate
 	if err := w.createUser(ctx, u, &n, hash, false, p); err != nil {
 		return 0, err
@@ -348,8 +351,15 @@ func (w *work) firstPassword(ctx context.Context, user UserID, hash string) (boo
 	if err != nil {
 		return false, err
 	}
-	if user == w.v.subject {
-		return false, &Error{Kind: ErrPermission, Field: "password", Rule: "self", Permission: PermUserSetPassword}
+	rule := ""
+	switch {
+	case user == w.v.subject:
+		rule = "self"
+	case w.v.door == DoorProxy, w.v.door == DoorAPIKey:
+		rule = "own_session_only"
+	}
+	if rule != "" {
+		return false, &Error{Kind: ErrPermission, Field: "password", Rule: rule, Permission: PermUserSetPassword}
 	}
 	if err := w.notStronger(ctx, &acc.User); err != nil {
 		return false, err

@@ -132,6 +132,7 @@ func TestImportRefusesBadHeaders(t *testing.T) {
 		"":                              {"file required"},
 		"username,colour|":              {"colour unknown_column"},
 		"first_name|":                   {"username required"},
+		"ann,ann@x.test,Ann|":           {"column_1 unknown_column", "column_2 unknown_column", "column_3 unknown_column", "username required"},
 		"username,Team,primary_team|":   {"primary_team twice"},
 		"username,\"a|ann":              {"file syntax"},
 		header + "|ann,A\"b,L,a@x.test": {"file syntax"},
@@ -223,8 +224,14 @@ func TestImportTakesHashesAndNeverPasswords(t *testing.T) {
 	r = imported(t, e, e.Root(), header+",password|ann,A,L,ann@x.test,"+ssha+"|", defaults(e))
 	assert.Equal(t, [4]int{0, 0, 1, 0}, tally(r))
 	assert.Equal(t, bcrypt, named(t, e, "ann").Credential.Hash)
-	// Who has none gets it.
+	// Who has none gets it, but not by an API key.
 	imported(t, e, e.Root(), header+"|dan,D,L,dan@x.test|", defaults(e))
+	key, err := e.APIKeys().Generate(t.Context(), e.Root(), usermgmt.KeyRequest{User: e.Administrator.ID})
+	require.NoError(t, err)
+	byKey, err := e.Auth().APIKey(t.Context(), key.Text.Reveal(), usermgmt.Origin{})
+	require.NoError(t, err)
+	r = imported(t, e, byKey, header+",password|dan,D,L,dan@x.test,"+ssha+"|", defaults(e))
+	assert.Equal(t, []string{"2 password own_session_only"}, faults(r))
 	r = imported(t, e, e.Root(), header+",password_hash|dan,D,L,dan@x.test,"+ssha+"|", defaults(e))
 	assert.Equal(t, [4]int{0, 1, 0, 0}, tally(r))
 	assert.Equal(t, ssha, named(t, e, "dan").Credential.Hash)

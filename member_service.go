@@ -425,7 +425,7 @@ func (s *Members) ListOf(ctx context.Context, a Actor, user UserID) ([]Membershi
 	}
 	now := s.m.now()
 	out := slices.DeleteFunc(all, func(m Membership) bool {
-		return user != v.subject && !v.can(PermUserView, recordOf(&u, &m, m.Org, now))
+		return !v.self(user) && !(user == v.subject && m.Org == v.org) && !v.can(PermUserView, recordOf(&u, &m, m.Org, now))
 	})
 	if len(out) == 0 {
 		return nil, withOp(op, &Error{Kind: ErrNotFound})

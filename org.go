@@ -18,6 +18,9 @@ type Organization struct {
 	// in force on their session, instead of with the union. No service sets it
 	// yet.
 	SwitchRoles bool
+	// Epoch grows when the organization is disabled, which ends its sessions
+	// for good.
+	Epoch int64
 	// PrimaryAdmin is whom customer support logs in as.
 	PrimaryAdmin UserID
 	// RootTeam is the root of the organization's team tree.

@@ -258,7 +258,7 @@ func (w *work) organization(ctx context.Context, id OrgID) (*Organization, error
 }
 
 // SetEnabled enables or disables an organization. While it is disabled nobody
-// enters it, and sessions and API keys there are refused.
+// enters it, and API keys there are refused. Its sessions end.
 //
 // The actor needs [PermOrgDisable], which exists system-wide only. The actor's
 // own organization cannot be disabled.
@@ -282,6 +282,9 @@ func (s *Orgs) SetEnabled(ctx context.Context, a Actor, id OrgID, version int64,
 			return &Error{Kind: ErrStale, Field: "version"}
 		}
 		before := orgFields(o)
+		if o.Enabled && !enabled {
+			o.Epoch++
+		}
 		o.Enabled = enabled
 		return w.saveOrg(ctx, o, before, &o)
 	})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 
@@ -74,6 +75,8 @@ type hasher struct {
 	limit   int64
 	dummy   string       // the hash of nothing anybody knows
 	hashes  atomic.Int64 // how many were computed; the enumeration test reads it
+
+	released atomic.Int64
 }
 
 func newHasher(c *HashConfig) (*hasher, error) {
@@ -140,7 +143,21 @@ func (h *hasher) acquire(ctx context.Context) error {
 	}
 }
 
-func (h *hasher) release() { <-h.slots }
+// release gives the worker back. Argon2 leaves its memory to the garbage
+// collector, whose own pace would let it grow to three times what the workers
+// use. So where hashes are the bulk of the heap, and collecting is cheap, it
+// runs once for as many hashes as there are workers.
+func (h *hasher) release() {
+	if workers := int64(cap(h.slots)); h.released.Add(1)%workers == 0 {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		inUse := uint64(workers) * uint64(h.params.Memory) << 10
+		if live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() < 2*inUse {
+			runtime.GC()
+		}
+	}
+	<-h.slots
+}
 
 // hash returns the stored form of a canonical password.
 func (h *hasher) hash(ctx context.Context, password []byte) (string, error) {
@@ -258,7 +275,7 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 	}
 	hash, err := m.newPassword(ctx, &acc.User, &proof.org, c.New, c.Confirm, c.Current)
 	if err != nil { // the current one was right, so no guess was made
-		err = errors.Join(err, m.store.ReleaseAttempt(context.WithoutCancel(ctx), acc.User.ID, proof.until))
+		err = errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
 		return nil, withOp(op, err)
 	}
 	token := newSessionToken()
@@ -269,6 +286,9 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 			return err
 		}
 		if err := w.tx.ClearAttempts(ctx, acc.User.ID, time.Time{}); err != nil { // the proof clears the counter
+			return err
+		}
+		if err := proof.takeBack(ctx, w.tx, w.now); err != nil {
 			return err
 		}
 		if _, err := w.tx.EndSessions(ctx, acc.User.ID, OrgID{}, SessionID{}, w.now, "password changed"); err != nil {
@@ -292,8 +312,8 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 //
 // The actor needs [PermUserSetPassword] on the user, whose home must be the
 // actor's organization, and who may not hold rights that the actor lacks. Not
-// oneself, reserved users, services, or during a proxy login. The user's
-// sessions end. The mail that tells the user does not hold the password.
+// oneself, reserved users or services, and neither during a proxy login nor with
+// an API key. The user's sessions end. The mail that tells the user does not hold the password.
 //
 // Set is atomic. It records "password.set".
 //
@@ -330,8 +350,11 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 		if err != nil {
 			return err
 		}
-		if acc.User.ID == w.v.subject {
+		switch {
+		case acc.User.ID == w.v.subject:
 			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermUserSetPassword}
+		case w.v.door == DoorAPIKey || w.v.door == DoorProxy:
+			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
 		}
 		if acc.User.Kind == KindService {
 			return conflict("user", "service", "services have no password")

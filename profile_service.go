@@ -141,7 +141,7 @@ func (w *work) saveProfile(ctx context.Context, f, before *AccessProfile) error 
 	if err := w.mayRewrite(f.Org, old, f.Grants); err != nil {
 		return err
 	}
-	if before != nil && (f.Name != before.Name || f.Description != before.Description || !slices.Equal(f.IPRanges, before.IPRanges)) {
+	if before != nil && !slices.Equal(f.IPRanges, before.IPRanges) { // they guard what it grants
 		if err := w.mayGrant(f.Org, resolveGrants(w.v.cat, old, true)); err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (c *ProxyConfig) setDefaults(p *problems) {
 		p.add("proxy.lifetime", "range", "want at least idle and at most a day")
 	}
 	if c.Deny == nil {
-		c.Deny = []Permission{PermUserSetPassword, PermUserManageAPIKey, PermUserEndSessions, PermUserGrant,
+		c.Deny = []Permission{PermUserSetPassword, PermUserManageAPIKey, PermUserEndSessions, PermUserGrant, PermUserMembership,
 			PermUserDeactivate, PermProxyConfigure, PermRoleCreate, PermRoleEdit, PermRoleDelete,
 			PermProfileCreate, PermProfileEdit, PermProfileDelete, PermPolicyEdit, PermUserExport}
 	}
@@ -170,14 +170,14 @@ func (p *Proxy) Login(ctx context.Context, a Actor, req ProxyRequest) (*LoginRes
 		if err != nil {
 			return err
 		}
-		cred, err := w.tx.AccountByID(ctx, req.Target)
+		st, err := w.tx.StandingOf(ctx, req.Target, w.v.org)
 		if err != nil {
 			return err
 		}
 		ses := Session{
 			ID: newID[Session](), Kind: SessionProxy, TokenHash: tok.hash, User: req.Target, Org: w.v.org,
 			Operator: w.v.subject, Parent: w.v.session, Reason: req.Reason,
-			Epoch: cred.Credential.Epoch, OperatorEpoch: own.Session.Epoch,
+			Epoch: st.sessionEpoch(), OperatorEpoch: own.Session.Epoch,
 			Idle: m.cfg.Proxy.Idle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: earlier(w.now.Add(m.cfg.Proxy.Lifetime), own.Session.ExpiresAt),
 			Origin: req.Origin,
 		}
@@ -267,7 +267,7 @@ func (m *Manager) stillProxied(ctx context.Context, s Store, ses *Session, v *ac
 	switch {
 	case !own.Session.EndedAt.IsZero() || !own.Session.Parked || !now.Before(own.Session.ExpiresAt):
 		return refusedEntry("operator_session_ended")
-	case st.Epoch != ses.OperatorEpoch || st.MustChange:
+	case st.sessionEpoch() != ses.OperatorEpoch || st.MustChange:
 		return refusedEntry("credentials_changed")
 	case own.Session.Org != ses.Org:
 		return refusedEntry("operator_moved")

@@ -385,7 +385,7 @@ func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationI
 	if f := org.policy.profiles[h.membership.Profile]; f != nil {
 		snap.ranges = f.profile.IPRanges
 	}
-	r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(teams)+len(snap.units))+160))
+	r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(teams)+len(snap.units))+300))
 	return snap, nil
 }
 

@@ -88,11 +88,6 @@ func (w *work) saveRole(ctx context.Context, r, before *Role) error {
 	if err := w.mayRewrite(r.Org, old, r.Grants); err != nil {
 		return err
 	}
-	if before != nil && (r.Name != before.Name || r.Description != before.Description) {
-		if err := w.mayGrant(r.Org, resolveGrants(w.v.cat, old, true)); err != nil {
-			return err
-		}
-	}
 	if err := w.tx.SaveRole(ctx, *r); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (w *work) openSession(ctx context.Context, u *User, cred *Credential, p *pr
 		kind = SessionRestricted
 	}
 	ses := Session{
-		ID: newID[Session](), Kind: kind, TokenHash: tok.hash, User: u.ID, Org: st.Org, Epoch: cred.Epoch,
+		ID: newID[Session](), Kind: kind, TokenHash: tok.hash, User: u.ID, Org: st.Org, Epoch: st.sessionEpoch(),
 		Idle: policy.SessionIdle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: w.now.Add(policy.SessionLifetime),
 		Origin: req.origin,
 	}
@@ -242,6 +242,7 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		}
 		ses := view.Session
 		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, RoleID{}, w.now, w.now
+		ses.Epoch = st.sessionEpoch()
 		if ses.App, err = w.chooseApp(ctx, u.ID, &st, req.Application); err != nil {
 			return err
 		}
@@ -263,7 +264,8 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 // [MaxPageSize]: those of the user and those in which the user acts as somebody
 // else. It never returns tokens.
 //
-// Everybody may list their own; others need [PermUserEndSessions] on the user.
+// Everybody may list their own; others need [PermUserEndSessions] on the user,
+// and see of a user whose home is elsewhere the sessions in their organization.
 //
 // Errors: [ErrNotFound], [ErrPermission].
 func (s *Sessions) List(ctx context.Context, a Actor, user UserID) ([]Session, error) {
@@ -272,10 +274,13 @@ func (s *Sessions) List(ctx context.Context, a Actor, user UserID) ([]Session, e
 	if err != nil {
 		return nil, withOp(op, err)
 	}
-	if user != v.subject || user.IsZero() {
-		if _, err := s.m.visibleUser(ctx, v, user, PermUserEndSessions); err != nil {
+	everywhere := v.self(user)
+	if !everywhere {
+		u, err := s.m.visibleUser(ctx, v, user, PermUserEndSessions)
+		if err != nil && (user != v.subject || user.IsZero()) {
 			return nil, withOp(op, err)
 		}
+		everywhere = err == nil && (u.Org == v.org || v.org.IsZero())
 	}
 	list, err := s.m.store.ListSessions(ctx, user, MaxPageSize)
 	if err != nil {
@@ -284,6 +289,9 @@ func (s *Sessions) List(ctx context.Context, a Actor, user UserID) ([]Session, e
 	now := s.m.now()
 	live := list[:0]
 	for _, ses := range list {
+		if !everywhere && ses.Org != v.org {
+			continue
+		}
 		if now.Before(ses.ExpiresAt) && now.Before(ses.SeenAt.Add(ses.Idle)) || ses.Parked {
 			ses.TokenHash = [32]byte{}
 			live = append(live, ses)
@@ -310,11 +318,12 @@ func (s *Sessions) End(ctx context.Context, a Actor, id SessionID) error {
 			owner = view.Session.Operator
 		}
 		w.on("session", id, view.Session.Org, "")
-		if owner != w.v.subject || w.v.door == DoorProxy {
-			if _, err := w.account(ctx, owner, PermUserEndSessions); err != nil {
+		if !w.v.self(owner) {
+			_, err := w.account(ctx, owner, PermUserEndSessions)
+			w.on("session", id, view.Session.Org, "")
+			if err != nil {
 				return err
 			}
-			w.on("session", id, view.Session.Org, "")
 		}
 		ended, err := w.tx.EndSession(ctx, id, w.now, "ended")
 		if err == nil && ended {
@@ -333,7 +342,7 @@ func (s *Sessions) EndAll(ctx context.Context, a Actor, user UserID) (int, error
 		if err != nil {
 			return err
 		}
-		if user != w.v.subject || w.v.door == DoorProxy {
+		if !w.v.self(user) {
 			if _, err := w.account(ctx, user, PermUserEndSessions); err != nil {
 				return err
 			}

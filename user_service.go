@@ -111,7 +111,8 @@ func (n *NewUser) user(now time.Time) User {
 // The actor needs [PermUserCreate] on the new record: its owner unit and every
 // one of its teams must lie within the scope. The profile and every role may
 // hold only what the actor holds (the subset rule), also those that come by the
-// teams' application access. A person or shared account takes a seat.
+// teams' application access. A person or shared account takes a seat. No password
+// is given during a proxy login.
 //
 // Create is atomic. It records "user.create" and, with AccountMail, mails a
 // welcome without any secret.
@@ -129,6 +130,9 @@ func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 	}
 	draft := n.user(m.now())
 	err = m.change(ctx, a, op, verbUserCreate, func(ctx context.Context, w *work) error {
+		if n.Password != "" && w.v.door == DoorProxy {
+			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
+		}
 		u := draft
 		u.Emails = slices.Clone(draft.Emails)
 		var p problems

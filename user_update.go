@@ -1,6 +1,9 @@
 package usermgmt
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // UserUpdate changes fields of a user; nil leaves a field alone. Passwords,
 // flags, owner unit and memberships have calls of their own.
@@ -61,10 +64,11 @@ func (c *UserUpdate) own() bool {
 //
 // The actor needs [PermUserEdit] on the user, whose home must be the actor's
 // organization. A user who has [PermUserEditProfile] on the own record may
-// change there the fields that [UserField.Own] marks. A change of a login name
-// also needs a user who does not hold rights that the actor lacks, ends nothing
-// but kills outstanding links, and is told to the old and the new address. Not
-// with an API key or during a proxy login.
+// change there the fields that [UserField.Own] marks. A change of a login name,
+// of the single sign-on fields or of the external id also needs a user who does
+// not hold rights that the actor lacks; a change of a login name is told to the
+// old and the new address. Those, and further addresses, are not changed with an
+// API key or during a proxy login.
 //
 // Update is atomic. It records "user.update" with the changed fields.
 //
@@ -102,6 +106,9 @@ func (w *work) editable(ctx context.Context, id UserID, c *UserUpdate) (*User, e
 			return nil, err
 		}
 		w.on("user", id, u.Org, u.DisplayName())
+		if !w.v.self(id) && w.v.org != u.Org {
+			return nil, &Error{Kind: ErrPermission, Rule: "home_organization", Permission: PermUserEdit}
+		}
 		r, err := w.m.userRecord(ctx, w.tx, w.v, &u)
 		if err != nil {
 			return nil, err
@@ -137,10 +144,8 @@ func (w *work) updateUser(ctx context.Context, before, u *User) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	if u.UsernameKey != before.UsernameKey || u.EmailKey != before.EmailKey {
-		if err := w.loginNamesChange(ctx, before, u); err != nil {
-			return err
-		}
+	if err := w.waysInChange(ctx, before, u); err != nil {
+		return err
 	}
 	if err := w.saveUser(ctx, *u); err != nil {
 		return err
@@ -150,15 +155,26 @@ func (w *work) updateUser(ctx context.Context, before, u *User) error {
 	return nil
 }
 
-// loginNamesChange is what a change of username or e-mail brings with it.
-func (w *work) loginNamesChange(ctx context.Context, before, u *User) error {
+// waysInChange guards what somebody logs in with, or is reached by: login names,
+// further addresses, and the identities elsewhere. Whoever changes them could
+// become the user, so they need a session of their own and a user who is not
+// stronger. A change of login names is told to the old and the new address.
+func (w *work) waysInChange(ctx context.Context, before, u *User) error {
+	names := u.UsernameKey != before.UsernameKey || u.EmailKey != before.EmailKey
+	linked := u.SSO != before.SSO || u.Source != before.Source || u.ExternalID != before.ExternalID
+	if !names && !linked && slices.Equal(u.Emails, before.Emails) {
+		return nil
+	}
 	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
 		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserEdit}
 	}
-	if u.ID != w.v.subject {
+	if u.ID != w.v.subject && (names || linked) {
 		if err := w.notStronger(ctx, before); err != nil {
 			return err
 		}
+	}
+	if !names {
+		return nil
 	}
 	for _, to := range [...]string{before.Email, u.Email} {
 		if to != "" {

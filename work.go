@@ -124,7 +124,10 @@ func (w *work) flush(ctx context.Context) error {
 func (m *Manager) complete(e AuditEntry, v *actorValue, op OperationID, now time.Time) AuditEntry {
 	e.ID, e.Operation, e.At, e.LastAt, e.Count = newID[AuditEntry](), op, now, now, 1
 	if v != nil {
-		e.Operator, e.Subject, e.Door = v.operator, v.subject, v.door
+		e.Operator, e.Door = v.operator, v.door
+		if !v.subject.IsZero() { // nobody acts at a login; the entry is about its user
+			e.Subject = v.subject
+		}
 		e.Detail.Origin = v.origin
 		e.Detail.OperatorName, e.Detail.SubjectName = v.operatorName, v.subjectName
 		if e.Detail.Reason == "" {

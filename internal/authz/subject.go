@@ -5,38 +5,80 @@ import "slices"
 // Subject is the resolved rights of one user in one organization. It is
 // immutable; Grants and Held may be shared between subjects.
 type Subject struct {
-	User, Org ID
 	// Grants are the masks in force, by permission number; Held are those that
 	// count for granting to others: without the limit to the objects of the
 	// current application.
-	Grants, Held []Mask
+	Grants []Mask
+	teams  places // own teams
+	units  places // assigned units
+	Held   []Mask
 
-	units, teams *Tree
-	unitPos      []int32 // assigned units
-	divisions    []Span  // them and below
-	teamPos      []int32 // own teams
-	subteams     []Span  // strictly below
+	User, Org          ID
+	unitTree, teamTree *Tree
 }
 
 // NewSubject places a user with the given units and teams in the trees.
 func NewSubject[U, T ~[16]byte](user, org ID, unitTree, teamTree *Tree, units []U, teams []T) *Subject {
-	s := &Subject{User: user, Org: org, units: unitTree, teams: teamTree}
-	s.unitPos = positions(unitTree, units)
-	s.divisions = spans(unitTree, s.unitPos, false)
-	s.teamPos = positions(teamTree, teams)
-	s.subteams = strictlyBelow(teamTree, s.teamPos)
-	return s
+	return &Subject{
+		User: user, Org: org, unitTree: unitTree, teamTree: teamTree,
+		units: placesOf(unitTree, units), teams: placesOf(teamTree, teams),
+	}
 }
-
-// strictlyBelow returns what lies below a position without being only a
-// position itself: own teams nested in own teams stay in, since they are also
-// below.
-func strictlyBelow(t *Tree, pos []int32) []Span { return spans(t, pos, true) }
 
 // Bytes estimates the memory of s without what it shares.
-func (s *Subject) Bytes() int {
-	return 200 + 4*(cap(s.unitPos)+cap(s.teamPos)) + 8*(cap(s.divisions)+cap(s.subteams))
+func (s *Subject) Bytes() int { return 144 + 8*(cap(s.units)+cap(s.teams)) }
+
+// places are positions of a tree: in Start, ascending. End is the end of the
+// subtree, or of one before it that reaches farther, so that a position lies
+// below one of them if it lies below the last that begins before it.
+type places []Span
+
+// placesOf returns the positions of the ids that exist, each once.
+func placesOf[T ~[16]byte](t *Tree, ids []T) places {
+	out := make(places, 0, len(ids))
+	for _, id := range ids {
+		if p, ok := t.pos[ID(id)]; ok {
+			out = append(out, t.Subtree(p))
+		}
+	}
+	slices.SortFunc(out, func(a, b Span) int { return int(a.Start) - int(b.Start) })
+	out = slices.Compact(out)
+	for i := 1; i < len(out); i++ {
+		out[i].End = max(out[i].End, out[i-1].End)
+	}
+	return out
 }
+
+// relate reports whether p is one of the positions, and whether it lies
+// strictly below one. Users are in few units and teams; those in many pay a
+// binary search.
+func (l places) relate(p int32) (at, below bool) {
+	if len(l) > 8 {
+		i, found := slices.BinarySearchFunc(l, p, func(s Span, p int32) int { return int(s.Start) - int(p) })
+		return found, i > 0 && p < l[i-1].End
+	}
+	for _, s := range l {
+		if s.Start >= p {
+			return s.Start == p, below
+		}
+		below = p < s.End
+	}
+	return false, below
+}
+
+func (l places) names(t *Tree) []ID {
+	out := make([]ID, len(l))
+	for i, s := range l {
+		out[i] = t.nodes[s.Start]
+	}
+	return out
+}
+
+// UnitRoots returns the assigned units in tree order.
+func (s *Subject) UnitRoots() []ID { return s.units.names(s.unitTree) }
+
+// TeamRoots returns the own teams in tree order.
+func (s *Subject) TeamRoots() []ID { return s.teams.names(s.teamTree) }
 
 // Allows reports whether the mask granted for a permission covers a record.
 // A record of another organization is covered by System only.
@@ -61,74 +103,45 @@ func Relation[U, T ~[16]byte](s *Subject, granted Mask, org, owner ID, units []U
 	}
 	if granted&(Unit|Division) != 0 {
 		for _, u := range units {
-			p, ok := s.units.pos[ID(u)]
-			if !ok {
-				continue
-			}
-			if granted&Unit != 0 && has(s.unitPos, p) {
-				return Unit
-			}
-			if granted&Division != 0 && covers(s.divisions, p) {
-				return Division
+			if p, ok := s.unitTree.pos[ID(u)]; ok {
+				if m := s.byUnit(granted, p); m != 0 {
+					return m
+				}
 			}
 		}
 	}
 	if granted&(Team|Subteams) != 0 {
 		for _, t := range teams {
-			p, ok := s.teams.pos[ID(t)]
-			if !ok {
-				continue
-			}
-			if granted&Team != 0 && has(s.teamPos, p) {
-				return Team
-			}
-			if granted&Subteams != 0 && covers(s.subteams, p) {
-				return Subteams
+			if p, ok := s.teamTree.pos[ID(t)]; ok {
+				if m := s.byTeam(granted, p); m != 0 {
+					return m
+				}
 			}
 		}
 	}
 	return 0
 }
 
-// has reports whether sorted contains p. Users are in few units and teams;
-// those in many pay a binary search.
-func has(sorted []int32, p int32) bool {
-	if len(sorted) > 8 {
-		_, ok := slices.BinarySearch(sorted, p)
-		return ok
+// byUnit returns by which of Unit and Division a record of the unit at p relates.
+func (s *Subject) byUnit(granted Mask, p int32) Mask {
+	at, below := s.units.relate(p)
+	switch {
+	case at && granted&Unit != 0:
+		return Unit
+	case (at || below) && granted&Division != 0:
+		return Division
 	}
-	for _, q := range sorted {
-		if q == p {
-			return true
-		}
-	}
-	return false
+	return 0
 }
 
-// covers reports whether one of the disjoint, sorted spans contains p.
-func covers(spans []Span, p int32) bool {
-	if len(spans) > 8 {
-		i, _ := slices.BinarySearchFunc(spans, p, func(s Span, p int32) int { return int(s.End) - int(p) - 1 })
-		return i < len(spans) && spans[i].Contains(p)
+// byTeam returns by which of Team and Subteams a record of the team at p relates.
+func (s *Subject) byTeam(granted Mask, p int32) Mask {
+	at, below := s.teams.relate(p)
+	switch {
+	case at && granted&Team != 0:
+		return Team
+	case below && granted&Subteams != 0:
+		return Subteams
 	}
-	for _, s := range spans {
-		if s.Contains(p) {
-			return true
-		}
-	}
-	return false
-}
-
-// UnitRoots returns the assigned units, TeamRoots the own teams, in tree order.
-func (s *Subject) UnitRoots() []ID { return names(s.units, s.unitPos) }
-
-// TeamRoots returns the own teams in tree order.
-func (s *Subject) TeamRoots() []ID { return names(s.teams, s.teamPos) }
-
-func names(t *Tree, pos []int32) []ID {
-	out := make([]ID, len(pos))
-	for i, p := range pos {
-		out[i] = t.nodes[p]
-	}
-	return out
+	return 0
 }

@@ -7,10 +7,7 @@
 // resolved, immutable rights of one user, whose checks allocate nothing.
 package authz
 
-import (
-	"errors"
-	"slices"
-)
+import "errors"
 
 // ID is an identifier of a user, organization, unit or team.
 type ID = [16]byte
@@ -125,38 +122,6 @@ func (t *Tree) Ancestors(p int32) []int32 {
 		} else {
 			a = t.end[a]
 		}
-	}
-	return out
-}
-
-// positions returns the sorted positions of the ids that exist.
-func positions[T ~[16]byte](t *Tree, ids []T) []int32 {
-	out := make([]int32, 0, len(ids))
-	for _, id := range ids {
-		if p, ok := t.pos[ID(id)]; ok {
-			out = append(out, p)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// spans returns the subtrees of sorted positions as disjoint spans; with
-// strict, without a node that is only its own subtree's root.
-func spans(t *Tree, pos []int32, strict bool) []Span {
-	var out []Span
-	for _, p := range pos {
-		s := t.Subtree(p)
-		if strict {
-			s.Start++
-		}
-		if s.Start >= s.End {
-			continue
-		}
-		if n := len(out); n > 0 && s.Start < out[n-1].End {
-			continue // inside the one before
-		}
-		out = append(out, s)
 	}
 	return out
 }

@@ -155,7 +155,7 @@ func (v *version) stand(out *usermgmt.Standing, p *person, m *member, o *orgRow)
 	if o == nil {
 		return
 	}
-	out.Org, out.OrgEnabled, out.Provider, out.SwitchRoles = o.ID, o.Enabled, o.Provider, o.SwitchRoles
+	out.Org, out.OrgEnabled, out.OrgEpoch, out.Provider, out.SwitchRoles = o.ID, o.Enabled, o.Epoch, o.Provider, o.SwitchRoles
 	out.Policy, out.Trees, out.SystemPolicy = o.policy, o.trees, v.systemPolicy
 	if m != nil {
 		out.Member, out.MemberEnabled, out.Rights = true, m.kit.enabled, m.rights

@@ -195,7 +195,7 @@ func wantStanding(u usermgmt.User, o usermgmt.Organization) usermgmt.Standing {
 	return usermgmt.Standing{
 		User: u.ID, Username: u.Username, Kind: u.Kind, Enabled: u.Enabled, Deactivated: !u.DeactivatedAt.IsZero(), Reserved: u.Reserved,
 		CredentialStatus: usermgmt.StatusActive, Epoch: 1,
-		Org: o.ID, OrgEnabled: o.Enabled, Provider: o.Provider, SwitchRoles: o.SwitchRoles,
+		Org: o.ID, OrgEnabled: o.Enabled, OrgEpoch: o.Epoch, Provider: o.Provider, SwitchRoles: o.SwitchRoles,
 		Policy: 1, Trees: 1, SystemPolicy: 1,
 	}
 }
@@ -219,7 +219,7 @@ func standing(w *world) {
 		User: u.ID, Status: usermgmt.StatusPasswordReset, MustChange: true, Epoch: 5, Version: 1,
 	}))
 	w.do(w.s.ClearAttempts(w.ctx, u.ID, usermgmt.Forever))
-	st.org.Enabled, st.org.Provider, st.org.SwitchRoles = false, true, true
+	st.org.Enabled, st.org.Epoch, st.org.Provider, st.org.SwitchRoles = false, 3, true, true
 	w.do(w.s.SaveOrg(w.ctx, st.org))
 	m.Enabled, m.Rights = false, 8
 	w.do(w.s.SaveMembership(w.ctx, m))

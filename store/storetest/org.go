@@ -25,7 +25,7 @@ func orgSave(w *world) {
 	first := usermgmt.Organization{ID: id, Name: "Ann & Co", NameKey: "ann & co", CreatedAt: at(0), UpdatedAt: at(1)}
 	second := usermgmt.Organization{
 		ID: id, Name: "Bob's", NameKey: "bob's", Description: "about", Enabled: true, Provider: true,
-		SwitchRoles: true,
+		SwitchRoles: true, Epoch: 1 << 40,
 		Policy: &usermgmt.Policy{
 			MinLength: 15, Lower: true, Digit: true, BlockCommon: true, Words: []string{"b", "a"},
 			LockoutAttempts: 10, LockoutDuration: 1200e9, SessionIdle: 1800e9, SessionLifetime: 36000e9,
