@@ -42,8 +42,8 @@ type Credential struct {
 	ChangedAt time.Time
 	// MustChange allows login, but only to change the password.
 	MustChange bool
-	// Epoch grows with every change of the password, the status or a login
-	// name, and on deactivation. Sessions, keys and links of an older epoch are dead.
+	// Epoch grows with every change of the password or the status, and on
+	// deactivation. Sessions of an older epoch are dead.
 	Epoch   int64
 	Version int64
 }

@@ -136,6 +136,17 @@ func (v *actorValue) self(user UserID) bool {
 	return user == v.subject && !user.IsZero() && v.door != DoorAPIKey && v.door != DoorProxy
 }
 
+// gainsBelow reports whether the actor would gain something over what comes to
+// lie below it by the relation.
+func (v *actorValue) gainsBelow(relation authz.Mask) bool {
+	for n := range v.rights.Grants {
+		if m := v.granted(n); m&relation != 0 && m&(authz.Organization|authz.System) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // granted is the mask in force for permission number n.
 func (v *actorValue) granted(n int) authz.Mask {
 	m := v.rights.Grants[n]

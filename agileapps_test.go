@@ -2,6 +2,7 @@ package usermgmt_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -106,7 +107,65 @@ func TestNewUsersComeIntoOwnTeamsWithOwnRights(t *testing.T) {
 	permissionRule(t, create(c.colleague("admin2", c.north, c.seller.ID, c.Profile(usermgmt.ProfileAdministrator))), "exceeds_own_rights")
 	both := c.colleague("both", c.north, c.seller.ID, c.profileRegular)
 	both.Teams = []usermgmt.TeamAssignment{{Team: c.it}}
-	permissionRule(t, create(both), "out_of_scope")
+	require.ErrorIs(t, create(both), usermgmt.ErrPermission)
+}
+
+// A role that reaches as far as the holder's teams reaches farther in the hands
+// of somebody who is in other teams than the one who gives it.
+func TestRelativeRightsAreGivenWithinTheOwnTeamsOnly(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	require.NoError(t, c.Teams().AddMember(t.Context(), c.Root(), c.it, c.nora.ID, usermgmt.TeamChange{}))
+	mem, err := c.Members().Get(t.Context(), c.Root(), c.nora.ID, usermgmt.OrgID{})
+	require.NoError(t, err)
+	_, err = c.Members().Update(t.Context(), c.As(c.lena.ID), c.nora.ID, usermgmt.OrgID{}, mem.Version,
+		usermgmt.MembershipUpdate{Profile: &c.profileAdmin})
+	permissionRule(t, err, "exceeds_own_scope")
+	mem, err = c.Members().Get(t.Context(), c.Root(), c.sam.ID, usermgmt.OrgID{})
+	require.NoError(t, err)
+	_, err = c.Members().Update(t.Context(), c.As(c.lena.ID), c.sam.ID, usermgmt.OrgID{}, mem.Version,
+		usermgmt.MembershipUpdate{Profile: &c.profileAdmin})
+	require.NoError(t, err)
+}
+
+func TestNobodyGainsByMovingTeamsAndUnits(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	role, err := c.Roles().Create(t.Context(), c.Root(), usermgmt.NewRole{Name: "Organizer", Grants: []usermgmt.Grant{
+		{Permission: "team.edit", Scope: usermgmt.ScopeOrganization}, {Permission: "unit.edit", Scope: usermgmt.ScopeOrganization},
+		{Permission: "user.edit", Scope: usermgmt.ScopeDivision}}})
+	require.NoError(t, err)
+	mem, err := c.Members().Get(t.Context(), c.Root(), c.lena.ID, usermgmt.OrgID{})
+	require.NoError(t, err)
+	mine := c.AddUnit("Mine", usermgmt.UnitID{})
+	other := c.AddUnit("Other", usermgmt.UnitID{})
+	roles := append(mem.Roles, usermgmt.RoleAssignment{Role: role.ID})
+	_, err = c.Members().Update(t.Context(), c.Root(), c.lena.ID, usermgmt.OrgID{}, mem.Version,
+		usermgmt.MembershipUpdate{Roles: &roles, Units: &[]usermgmt.UnitID{mine.ID}})
+	require.NoError(t, err)
+	lena := c.As(c.lena.ID)
+	_, err = c.Units().Update(t.Context(), lena, other.ID, other.Version, usermgmt.UnitUpdate{Parent: &mine.ID})
+	permissionRule(t, err, "gains_by_move")
+	_, err = c.Units().Update(t.Context(), c.Root(), other.ID, other.Version, usermgmt.UnitUpdate{Parent: &mine.ID})
+	require.NoError(t, err)
+	it, err := c.Teams().Get(t.Context(), c.Root(), c.it)
+	require.NoError(t, err)
+	_, err = c.Teams().Update(t.Context(), lena, c.it, it.Version, usermgmt.TeamUpdate{Parent: &c.sales})
+	permissionRule(t, err, "gains_by_move")
+}
+
+func TestNobodyProlongsWhatTheyHoldForATime(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	soon := c.Clock.Now().Add(time.Hour)
+	mem, err := c.Members().Get(t.Context(), c.Root(), c.lena.ID, usermgmt.OrgID{})
+	require.NoError(t, err)
+	roles := []usermgmt.RoleAssignment{{Role: c.seller.ID}, {Role: c.strong.ID, Until: soon}}
+	mem, err = c.Members().Update(t.Context(), c.Root(), c.lena.ID, usermgmt.OrgID{}, mem.Version, usermgmt.MembershipUpdate{Roles: &roles})
+	require.NoError(t, err)
+	roles = []usermgmt.RoleAssignment{{Role: c.seller.ID}, {Role: c.strong.ID}}
+	_, err = c.Members().Update(t.Context(), c.As(c.lena.ID), c.lena.ID, usermgmt.OrgID{}, mem.Version, usermgmt.MembershipUpdate{Roles: &roles})
+	permissionRule(t, err, "own_period")
 }
 
 func TestSubsetRuleOnRoles(t *testing.T) {

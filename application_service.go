@@ -269,11 +269,19 @@ func (s *Applications) Grant(ctx context.Context, a Actor, req AccessRequest) (*
 		for i := range e.Roles {
 			e.Roles[i].From, e.Roles[i].Until = stored(e.Roles[i].From), stored(e.Roles[i].Until)
 		}
+		var to *Membership
+		if !e.User.IsZero() {
+			mem, err := w.tx.MembershipOf(ctx, e.User, e.Org)
+			if err != nil {
+				return err
+			}
+			to = &mem
+		}
 		var p problems
 		if _, ok := policy.reach[e.Application]; !ok {
 			p.add("application", "unknown", "no such application in the organization")
 		}
-		if err := w.checkRoles(policy, old, e.Roles, e.Application, &p); err != nil {
+		if err := w.checkRoles(policy, to, old, e.Roles, e.Application, &p); err != nil {
 			return err
 		}
 		if err := p.err(); err != nil {

@@ -14,8 +14,8 @@ func (m *Manager) Audit() *AuditLog { return &AuditLog{m} }
 
 // List returns a page of the entries that the actor may see, newest first:
 // those whose operator or subject lies within the scope of [PermAuditView].
-// q.Org defaults to the actor's organization and must be it but for actors of
-// scope System; q.Visible is set by List. q.Limit defaults to
+// q.Org defaults to the actor's organization and must be it; for actors of scope
+// System it may be any, and by default is all. q.Visible is set by List. q.Limit defaults to
 // [DefaultPageSize]; the next page begins with q.After set to the last ID.
 //
 // Errors: [ErrPermission] without [PermAuditView]; [ErrNotFound] for another

@@ -65,7 +65,8 @@ type LoginResult struct {
 // [ErrCredentials], after the same work and the same store traffic, whether or
 // not there is such a user. A proved password of a user who cannot get in gives
 // [ErrUnauthenticated] with the Rule of the check, such as "disabled" or
-// "no_membership"; a locked user's password is not judged at all.
+// "no_membership"; such an attempt counts like a wrong one, as in OroCRM. A
+// locked user's password is not judged at all.
 //
 // Login records "auth.login": attempted before the check, done or refused
 // after it; and with the last permitted attempt "auth.locked", with a mail to

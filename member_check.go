@@ -26,11 +26,11 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 	if profile == nil {
 		p.add("profile", "unknown", "no such access profile in the organization")
 	} else if m.Profile != before.Profile {
-		if err := w.mayGrant(m.Org, profile.masks); err != nil {
+		if err := w.mayGrantTo(m, profile.masks); err != nil {
 			return err
 		}
 	}
-	if err := w.checkRoles(policy, before.Roles, m.Roles, ApplicationID{}, p); err != nil {
+	if err := w.checkRoles(policy, m, before.Roles, m.Roles, ApplicationID{}, p); err != nil {
 		return err
 	}
 	for _, acc := range access {
@@ -40,7 +40,7 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 		if len(acc.Roles) == 0 {
 			p.add("access", "required", "an access entry needs a role")
 		}
-		if err := w.checkRoles(policy, nil, acc.Roles, acc.Application, p); err != nil {
+		if err := w.checkRoles(policy, m, nil, acc.Roles, acc.Application, p); err != nil {
 			return err
 		}
 	}
@@ -116,8 +116,9 @@ func stored(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// checkRoles checks roles given directly (app is zero) or in an application.
-func (w *work) checkRoles(policy *orgPolicy, before, after []RoleAssignment, app ApplicationID, p *problems) error {
+// checkRoles checks roles given directly (app is zero) or in an application, to
+// a member or, if to is nil, to a team.
+func (w *work) checkRoles(policy *orgPolicy, to *Membership, before, after []RoleAssignment, app ApplicationID, p *problems) error {
 	seen := map[RoleID]bool{}
 	for _, a := range after {
 		role := policy.roles[a.Role]
@@ -136,8 +137,51 @@ func (w *work) checkRoles(policy *orgPolicy, before, after []RoleAssignment, app
 		if slices.Contains(before, a) {
 			continue
 		}
-		if err := w.mayGrant(policy.set.Org.ID, role.masks); err != nil {
+		if to == nil {
+			if err := w.mayGrant(policy.set.Org.ID, role.masks); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.mayGrantTo(to, role.masks); err != nil {
 			return err
+		}
+		if to.User == w.v.subject && prolongs(before, a) {
+			return &Error{Kind: ErrPermission, Field: "roles", Rule: "own_period", Permission: PermUserGrant}
+		}
+	}
+	return nil
+}
+
+// prolongs reports whether a gives a role for longer than it is held: nobody
+// prolongs what they hold for a time.
+func prolongs(before []RoleAssignment, a RoleAssignment) bool {
+	return slices.ContainsFunc(before, func(b RoleAssignment) bool {
+		return b.Role == a.Role && !b.Until.IsZero() && (a.Until.IsZero() || a.Until.After(b.Until))
+	})
+}
+
+// mayGrantTo is the subset rule for what a member gets. A scope that is relative
+// to teams or units reaches as far as the member's: where the actor holds it
+// only relative to the own ones, the member's must lie among them.
+func (w *work) mayGrantTo(m *Membership, masks []authz.Mask) error {
+	if err := w.mayGrant(m.Org, masks); err != nil {
+		return err
+	}
+	const byTeam, byUnit, wide = authz.Team | authz.Subteams, authz.Unit | authz.Division, authz.Organization | authz.System
+	teams, units := true, true
+	for _, t := range m.Teams {
+		teams = teams && authz.Allows(w.v.rights.Subject, byTeam, authz.ID(m.Org), authz.ID{}, []UnitID(nil), []TeamID{t.Team})
+	}
+	for _, u := range m.Units {
+		units = units && authz.Allows(w.v.rights.Subject, byUnit, authz.ID(m.Org), authz.ID{}, []UnitID{u}, []TeamID(nil))
+	}
+	for n, mask := range masks {
+		if w.v.held(n)&wide != 0 || mask&byTeam == 0 && mask&byUnit == 0 {
+			continue
+		}
+		if mask&byTeam != 0 && !teams || mask&byUnit != 0 && !units {
+			return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: Permission(w.v.cat.At(n).Name)}
 		}
 	}
 	return nil

@@ -303,9 +303,10 @@ func (m *Manager) stillProxied(ctx context.Context, s Store, ses *Session, v *ac
 // SwitchBack ends a proxy session and resumes the operator's own, with a new
 // token. It needs no permission and takes no target: it goes back to the
 // session that the proxy login came from, and to nothing else. A proxy session
-// that died because something was withdrawn can still be left this way; one
-// that idled out or expired cannot. An operator who may no longer be in is
-// logged out instead.
+// that is refused because a permission, a scope or the list was withdrawn can
+// still be left this way; one that idled out, expired, or was ended, as by
+// disabling the target, cannot. An operator who may no longer be in is logged
+// out instead.
 //
 // Of any number of parallel calls exactly one succeeds.
 //

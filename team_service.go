@@ -29,6 +29,11 @@ type NewTeam struct {
 	Description string
 }
 
+// inHierarchy reports whether a team is the actor's or lies below one.
+func (v *actorValue) inHierarchy(org OrgID, team TeamID) bool {
+	return authz.Allows(v.rights.Subject, authz.Team|authz.Subteams, authz.ID(org), authz.ID{}, []UnitID(nil), []TeamID{team})
+}
+
 func teamRecord(t *Team) *Record { return &Record{Org: t.Org, OwnerTeams: []TeamID{t.ID}} }
 
 // Create makes a team below another.
@@ -150,7 +155,7 @@ type TeamUpdate struct {
 //
 // The actor needs [PermTeamEdit] on it and, to move it, on the new parent too;
 // the subset rule holds for the roles that its members would take on from the
-// teams above.
+// teams above. Nobody gains rights by moving a team below an own one.
 //
 // Update is atomic. It records "team.update".
 //
@@ -177,6 +182,10 @@ func (s *Teams) Update(ctx context.Context, a Actor, id TeamID, version int64, c
 					return err
 				}
 			}
+		}
+		if c.Parent != nil && *c.Parent != t.Parent && w.v.gainsBelow(authz.Subteams) &&
+			w.v.inHierarchy(t.Org, *c.Parent) && !w.v.inHierarchy(t.Org, id) {
+			return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermTeamEdit}
 		}
 		if t.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}
@@ -239,7 +248,7 @@ func (s *Teams) Get(ctx context.Context, a Actor, id TeamID) (*Team, error) {
 	if err != nil {
 		return nil, withOp(op, err)
 	}
-	if !v.can(PermTeamView, teamRecord(&t)) {
+	if !v.can(PermTeamView, teamRecord(&t)) && !(v.rights.Subject.InTeam(authz.ID(id)) && t.Org == v.org) {
 		return nil, withOp(op, &Error{Kind: ErrNotFound})
 	}
 	return &t, nil

@@ -33,6 +33,11 @@ type NewUnit struct {
 	Website     string // http or https
 }
 
+// inDivision reports whether a unit is assigned to the actor or lies below one.
+func (v *actorValue) inDivision(org OrgID, unit UnitID) bool {
+	return authz.Allows(v.rights.Subject, authz.Unit|authz.Division, authz.ID(org), authz.ID{}, []UnitID{unit}, []TeamID(nil))
+}
+
 func unitRecord(u *BusinessUnit) *Record { return &Record{Org: u.Org, OwnerUnits: []UnitID{u.ID}} }
 
 // Create makes a business unit.
@@ -134,7 +139,8 @@ type UnitUpdate struct {
 // Update changes or moves a business unit, if version is the stored one.
 //
 // The actor needs [PermUnitEdit] on it and, to move it, on the new parent too;
-// to make it a top unit, on the whole organization.
+// to make it a top unit, on the whole organization. Nobody gains rights by moving
+// a unit into the own division.
 //
 // Update is atomic. It records "unit.update".
 //
@@ -159,6 +165,10 @@ func (s *Units) Update(ctx context.Context, a Actor, id UnitID, version int64, c
 			if err := w.need(PermUnitEdit, PermUnitView, r); err != nil {
 				return err
 			}
+		}
+		if c.Parent != nil && *c.Parent != u.Parent && w.v.gainsBelow(authz.Division) &&
+			w.v.inDivision(u.Org, *c.Parent) && !w.v.inDivision(u.Org, id) {
+			return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermUnitEdit}
 		}
 		if u.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}

@@ -191,7 +191,12 @@ func (w *work) notStrongerIn(ctx context.Context, user UserID, org OrgID) error 
 	for n, m := range held {
 		mine := w.v.held(n)
 		if org != w.v.org && mine&authz.System == 0 {
-			mine = 0 // what one holds here says nothing about rights elsewhere
+			// What one holds here says nothing about rights elsewhere. The home
+			// organization keeps the credentials of its people all the same, but
+			// not of somebody who has authority over others there.
+			if mine = ^authz.Mask(0); isAuthority(w.v.cat.At(n)) {
+				mine = authz.Own
+			}
 		}
 		if m&^mine != 0 {
 			return &Error{Kind: ErrPermission, Rule: "stronger", Permission: Permission(w.v.cat.At(n).Name)}
@@ -199,6 +204,19 @@ func (w *work) notStrongerIn(ctx context.Context, user UserID, org OrgID) error 
 	}
 	return nil
 }
+
+// isAuthority reports whether a permission is power over others rather than
+// sight or one's own account.
+func isAuthority(p *authz.Permission) bool {
+	switch Permission(p.Name) {
+	case PermUserEditProfile, PermUserConfigure:
+		return false
+	}
+	return p.Action != "view" && slices.Contains(authorities, p.Object)
+}
+
+// authorities are the objects whose permissions give power over users.
+var authorities = []string{"user", "organization", "unit", "team", "role", "profile", "application", "policy", "export", "licence", "audit", "proxy"}
 
 // keepAdministrator refuses what would leave an organization without an active
 // administrator, if the user is no longer one in org; the zero org is all of
@@ -212,15 +230,24 @@ func (w *work) keepAdministrator(ctx context.Context, user UserID, org OrgID) er
 		if !org.IsZero() && mems[i].Org != org {
 			continue
 		}
-		profile, err := w.tx.ProfileByID(ctx, mems[i].Profile)
+		// Whether the user is an administrator is read under the lock too: a
+		// promotion may just have committed.
+		if err := w.tx.LockOrg(ctx, mems[i].Org); err != nil {
+			return err
+		}
+		mem, err := w.tx.MembershipOf(ctx, user, mems[i].Org)
+		if err != nil {
+			if isNotFound(err) {
+				continue
+			}
+			return err
+		}
+		profile, err := w.tx.ProfileByID(ctx, mem.Profile)
 		if err != nil {
 			return err
 		}
 		if !profile.Administrator {
 			continue
-		}
-		if err := w.tx.LockOrg(ctx, mems[i].Org); err != nil {
-			return err
 		}
 		other, err := w.otherAdministrator(ctx, user, mems[i].Org)
 		if err != nil {

@@ -213,6 +213,10 @@ func (w *work) oneTeam(ctx context.Context, mems []Membership) error {
 		if len(mems[i].Teams) < 2 {
 			continue
 		}
+		if mems[i].Org != w.v.org && !w.v.org.IsZero() {
+			names = append(names, "teams of another organization")
+			continue
+		}
 		for _, t := range mems[i].Teams {
 			team, err := w.tx.TeamByID(ctx, t.Team)
 			if err != nil {

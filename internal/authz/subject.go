@@ -74,6 +74,16 @@ func (l places) names(t *Tree) []ID {
 	return out
 }
 
+// InTeam reports whether the subject is in a team.
+func (s *Subject) InTeam(id ID) bool {
+	p, ok := s.teamTree.pos[id]
+	if !ok {
+		return false
+	}
+	at, _ := s.teams.relate(p)
+	return at
+}
+
 // UnitRoots returns the assigned units in tree order.
 func (s *Subject) UnitRoots() []ID { return s.units.names(s.unitTree) }
 
