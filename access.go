@@ -174,8 +174,8 @@ type Explanation struct {
 // difference to the actor's snapshot means that rights changed since.
 func (a *Access) Explain(ctx context.Context, actor Actor, p Permission, r *Record) (Explanation, error) {
 	const op = "Access.Explain"
-	if actor.IsZero() {
-		return Explanation{}, withOp(op, errNoActor())
+	if _, err := a.m.read(actor); err != nil {
+		return Explanation{}, withOp(op, err)
 	}
 	v := *actor.v
 	now := a.m.now()

@@ -136,17 +136,6 @@ func (v *actorValue) self(user UserID) bool {
 	return user == v.subject && !user.IsZero() && v.door != DoorAPIKey && v.door != DoorProxy
 }
 
-// gainsBelow reports whether the actor would gain something over what comes to
-// lie below it by the relation.
-func (v *actorValue) gainsBelow(relation authz.Mask) bool {
-	for n := range v.rights.Grants {
-		if m := v.granted(n); m&relation != 0 && m&(authz.Organization|authz.System) == 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // granted is the mask in force for permission number n.
 func (v *actorValue) granted(n int) authz.Mask {
 	m := v.rights.Grants[n]
@@ -218,7 +207,11 @@ func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error)
 	}
 	v := &actorValue{door: DoorHost, subject: req.User, operator: req.User, org: req.Org,
 		app: req.Application, origin: req.Origin, verified: now}
-	if err := m.renew(ctx, m.store, v, now); err != nil {
+	err := m.renew(ctx, m.store, v, now)
+	if err == nil {
+		err = v.rights.fromAddress(req.Origin.Address)
+	}
+	if err != nil {
 		return Actor{}, withOp(op, err)
 	}
 	return Actor{v}, nil

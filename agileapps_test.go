@@ -197,7 +197,7 @@ func TestSubsetRuleOnRoles(t *testing.T) {
 	_, err = create("Everything", usermgmt.Grant{Permission: "*.*", Scope: usermgmt.ScopeOwn})
 	permissionRule(t, err, "exceeds_own_rights")
 	_, err = c.Roles().Create(t.Context(), lena, usermgmt.NewRole{Name: "System wide"})
-	require.ErrorIs(t, err, usermgmt.ErrNotFound, "system-wide roles are not an organization's business")
+	require.ErrorIs(t, err, usermgmt.ErrPermission, "system-wide roles are not an organization's business")
 
 	more := []usermgmt.Grant{view, del}
 	_, err = c.Roles().Update(t.Context(), lena, mine.ID, mine.Version, usermgmt.RoleUpdate{Grants: &more})

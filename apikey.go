@@ -71,6 +71,10 @@ func (k *APIKeys) Generate(ctx context.Context, a Actor, req KeyRequest) (*NewKe
 		if !req.ExpiresAt.IsZero() && !req.ExpiresAt.After(w.now) {
 			p.add("expires_at", "past", "is not in the future")
 		}
+		if len(req.Permissions) > m.rights.cat.Len() {
+			p.add("permissions", "max_items", "more than there are")
+			return p.err()
+		}
 		for _, perm := range req.Permissions {
 			if _, ok := m.rights.cat.Number(string(perm)); !ok {
 				p.add("permissions", "unknown_permission", "no permission "+string(perm))
@@ -83,7 +87,7 @@ func (k *APIKeys) Generate(ctx context.Context, a Actor, req KeyRequest) (*NewKe
 			return conflict("user", "not_active", "only active members have API keys")
 		}
 		key := APIKey{ID: newID[APIKey](), User: req.User, Org: org, PublicID: public, Hash: hash,
-			Permissions: slices.Sorted(slices.Values(req.Permissions)),
+			Permissions: slices.Compact(slices.Sorted(slices.Values(req.Permissions))),
 			CreatedAt:   w.now, CreatedBy: w.v.operator, ExpiresAt: req.ExpiresAt.UTC().Truncate(time.Microsecond)}
 		if req.ExpiresAt.IsZero() {
 			key.ExpiresAt = time.Time{}

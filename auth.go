@@ -116,7 +116,8 @@ type proof struct {
 	op      OperationID
 	until   time.Time
 	refused error   // the check that refuses this user all the same
-	notice  Message // of a lock that this attempt caused, if it did
+	locked  bool    // this attempt caused a lock
+	notice  Message // of that lock
 }
 
 // prove checks a password in the first two of the three steps; acc is nil for
@@ -181,6 +182,7 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 	if err != nil {
 		return nil, err
 	}
+	p.locked = last
 	if last && notice.To != "" {
 		p.notice = notice
 	}
@@ -269,7 +271,7 @@ func (m *Manager) lockoutDisables(ctx context.Context, acc *Account, v *actorVal
 		if err := w.saveUser(ctx, u); err != nil {
 			return err
 		}
-		if _, err := tx.EndSessions(ctx, u.ID, OrgID{}, SessionID{}, now, "disabled"); err != nil {
+		if err := w.endForGood(ctx, u.ID, "disabled"); err != nil {
 			return err
 		}
 		w.record(fieldsOf(&before), fieldsOf(&u))
@@ -309,6 +311,9 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		if err := p.takeBack(ctx, tx, now); err != nil {
 			return err
 		}
+		if p.locked {
+			w.recordAs(verbUserUnlock, map[string]string{"auth_status": StatusLocked.String()}, map[string]string{"auth_status": StatusActive.String()})
+		}
 		result, err = w.openSession(ctx, &fresh.User, &fresh.Credential, p, tok,
 			sessionRequest{org: req.Org, app: req.Application, origin: req.Origin})
 		if err != nil {
@@ -320,6 +325,9 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 	})
 	if err == nil {
 		return result, nil
+	}
+	if !isUnauthenticated(err) && !errors.Is(err, ErrCredentials) { // the password was right, and the user may be in
+		err = errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
 	}
 	if isRefusal(err) && w != nil {
 		err = errors.Join(err, m.recordRefusal(ctx, Actor{w.v}, verbLogin, p.op, w, now, err))
@@ -437,9 +445,4 @@ func (s *snapshot) fromAddress(address string) error {
 		}
 	}
 	return refusedEntry("address")
-}
-
-// Contains reports whether addr lies in the range.
-func (r IPRange) Contains(addr netip.Addr) bool {
-	return r.From.BitLen() == addr.BitLen() && r.From.Compare(addr) <= 0 && addr.Compare(r.To) <= 0
 }

@@ -17,7 +17,7 @@ const (
 	MaxAvatarBytes = 5 << 20
 	// MaxAvatarPixels is the largest picture by width times height; it is
 	// checked before the picture is decoded.
-	MaxAvatarPixels = 16 << 20
+	MaxAvatarPixels = 4 << 20
 )
 
 func avatarKey(id UserID) string { return "avatar/" + id.String() }
@@ -36,7 +36,7 @@ func (s *Users) SetAvatar(ctx context.Context, a Actor, id UserID, picture io.Re
 	var data []byte
 	var mediaType string
 	var bad error
-	if picture != nil && !a.IsZero() {
+	if picture != nil && s.mayEdit(ctx, a, id) {
 		data, mediaType, bad = cleanPicture(picture)
 		if bad != nil && !isInvalid(bad) && !errors.Is(bad, ErrLimit) {
 			return withOp(op, bad)
@@ -50,6 +50,9 @@ func (s *Users) SetAvatar(ctx context.Context, a Actor, id UserID, picture io.Re
 		if bad != nil {
 			return bad
 		}
+		if picture != nil && data == nil {
+			return &Error{Kind: ErrStale, Field: "avatar"} // became editable since
+		}
 		before := *u
 		u.AvatarType = mediaType
 		if err := w.tx.PutBlob(ctx, avatarKey(id), data); err != nil {
@@ -61,6 +64,18 @@ func (s *Users) SetAvatar(ctx context.Context, a Actor, id UserID, picture io.Re
 		w.record(fieldsOf(&before), fieldsOf(u))
 		return nil
 	})
+}
+
+// mayEdit says beforehand whether a picture is worth decoding; the transaction
+// decides.
+func (s *Users) mayEdit(ctx context.Context, a Actor, id UserID) bool {
+	v, err := s.m.read(a)
+	if err != nil {
+		return false
+	}
+	w := &work{m: s.m, tx: s.m.store, v: v, now: s.m.now()}
+	_, err = w.editable(ctx, id, &UserUpdate{})
+	return err == nil
 }
 
 // Avatar returns the picture of a user and its media type. Rights are those of

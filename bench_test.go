@@ -436,9 +436,6 @@ func BenchmarkRightsState(b *testing.B) {
 		c := cityOf(b, n)
 		objects, _ := cityObjects()
 		b.Run(fmt.Sprintf("users=%d", n), func(b *testing.B) {
-			b.ReportMetric(c.userBytes, "B/user-row")
-			b.ReportMetric(c.memberBytes, "B/membership")
-			b.ReportMetric(c.orgBytes, "B/team")
 			before := heap()
 			var m *usermgmt.Manager
 			for b.Loop() {
@@ -449,6 +446,9 @@ func BenchmarkRightsState(b *testing.B) {
 				require.NoError(b, err)
 			}
 			b.ReportMetric(grown(before, 1), "B/manager")
+			b.ReportMetric(c.userBytes, "B/user-row")
+			b.ReportMetric(c.memberBytes, "B/membership")
+			b.ReportMetric(c.orgBytes, "B/team")
 			_, err := m.ActorFor(b.Context(), usermgmt.ActorRequest{User: c.users[0], Org: c.org})
 			require.NoError(b, err) // keeps m
 		})

@@ -50,7 +50,8 @@ var (
 type Error struct {
 	// Op is the call that failed, such as "Users.Create". Empty in a store.
 	Op string
-	// Kind is one of the package's sentinel errors.
+	// Kind is one of the package's sentinel errors; nil for an error of the
+	// host's.
 	Kind error
 	// Field is the field at fault in the form of its JSON name ("username"),
 	// or the name of a record ("team"). Empty if there is none.
@@ -219,7 +220,17 @@ func withOp(op string, err error) error {
 		named.Op = op
 		return &named
 	}
-	return &Error{Op: op, Err: err}
+	e := &Error{Op: op, Err: err}
+	for _, kind := range [...]error{ErrNotFound, ErrInvalid, ErrConflict, ErrStale, ErrLimit, ErrPermission, ErrUnauthenticated,
+		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrOutcomeUnknown, ErrOutsideTx} {
+		if errors.Is(err, kind) {
+			if e.Kind = kind; err == kind { //nolint:errorlint // a bare sentinel says no more than the kind
+				e.Err = nil
+			}
+			break
+		}
+	}
+	return e
 }
 
 func isUnauthenticated(err error) bool { return errors.Is(err, ErrUnauthenticated) }

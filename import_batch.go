@@ -302,10 +302,11 @@ func (b *importBatch) find(ctx context.Context, w *work, u *User) (*User, error)
 	return &acc.User, nil
 }
 
-// person finds a user named in a cell: by username or identifier.
-func (w *work) person(ctx context.Context, text string) (UserID, error) {
+// person finds a member of the organization named in a cell: by username or
+// identifier.
+func (w *work) person(ctx context.Context, org OrgID, text string) (UserID, error) {
 	if id, err := ParseID[User](text); err == nil {
-		_, err := w.tx.UserByID(ctx, id)
+		_, err := w.m.colleague(ctx, w.tx, id, org)
 		return id, err
 	}
 	key, err := loginKey(text)
@@ -313,15 +314,18 @@ func (w *work) person(ctx context.Context, text string) (UserID, error) {
 		return UserID{}, &Error{Kind: ErrNotFound}
 	}
 	acc, err := w.tx.AccountByLogin(ctx, key)
+	if err == nil {
+		_, err = w.m.colleague(ctx, w.tx, acc.User.ID, org)
+	}
 	return acc.User.ID, err
 }
 
 // setSuperior sets whom a user reports to.
 func (b *importBatch) setSuperior(ctx context.Context, w *work, s *superior) error {
-	boss, err := w.person(ctx, s.text)
+	boss, err := w.person(ctx, b.imp.org, s.text)
 	if err != nil {
 		if isNotFound(err) {
-			return invalid("reports_to", "unknown", "no such user")
+			return invalid("reports_to", "unknown", "no such member of the organization")
 		}
 		return err
 	}

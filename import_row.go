@@ -47,7 +47,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	c.overDefaults(&n)
 	hash := r.hash(u.Kind, p)
 	if text := r.special(colResponsible); text != "" {
-		id, err := w.person(ctx, text)
+		id, err := w.person(ctx, b.imp.org, text)
 		switch {
 		case err == nil:
 			u.Responsible = id
@@ -244,7 +244,7 @@ func (b *importBatch) people(ctx context.Context, w *work, r *importRow, next *U
 	if r.h.at[colResponsible] >= 0 {
 		next.Responsible = UserID{}
 		if text := r.special(colResponsible); text != "" {
-			if next.Responsible, err = w.person(ctx, text); err != nil {
+			if next.Responsible, err = w.person(ctx, b.imp.org, text); err != nil {
 				if !isNotFound(err) {
 					return "", err
 				}
@@ -260,7 +260,7 @@ func (b *importBatch) people(ctx context.Context, w *work, r *importRow, next *U
 		next.ReportsTo = UserID{}
 		return "", nil
 	}
-	id, err := w.person(ctx, text)
+	id, err := w.person(ctx, b.imp.org, text)
 	if skipNotFound(err) != nil {
 		return "", err
 	}

@@ -29,7 +29,7 @@ func (l *Licences) SetPool(ctx context.Context, a Actor, org OrgID, t LicenceTyp
 		if _, err := w.organization(ctx, org); err != nil {
 			return err
 		}
-		if err := w.need(PermLicenceManage, PermLicenceView, &Record{Org: org}); err != nil {
+		if err := w.v.needIn(PermLicenceManage, org); err != nil {
 			return err
 		}
 		if !licenceWord.MatchString(string(t)) {
@@ -55,7 +55,7 @@ func (l *Licences) Report(ctx context.Context, a Actor, org OrgID) ([]LicencePoo
 	if org.IsZero() {
 		org = v.org
 	}
-	if err := v.need(PermLicenceView, PermOrgView, &Record{Org: org}); err != nil {
+	if err := v.needIn(PermLicenceView, org); err != nil {
 		return nil, withOp(op, err)
 	}
 	pools, err := l.m.store.ListPools(ctx, org)

@@ -171,7 +171,7 @@ func TestEveryEntryRefusesEveryBadStatus(t *testing.T) {
 				}
 				if assert.Error(t, err, status) && entry != "proxy login as ann" {
 					kind := usermgmt.ErrUnauthenticated
-					if (status == "locked" || status == "service") && (entry == "login" || entry == "password change") {
+					if status == "locked" && (entry == "login" || entry == "password change") || status == "service" && entry == "login" {
 						kind = usermgmt.ErrCredentials // whose password is not judged
 					}
 					assert.ErrorIs(t, err, kind, status)

@@ -44,7 +44,7 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 			return err
 		}
 	}
-	if err := w.checkPlaces(u, before, m, policy, trees, perm, p); err != nil {
+	if err := w.checkPlaces(ctx, u, before, m, access, policy, trees, perm, p); err != nil {
 		return err
 	}
 	if len(m.Roles) == 0 && len(access) == 0 && len(policy.teamEntries(teamsAt(m, w.now), trees)) == 0 {
@@ -134,7 +134,8 @@ func (w *work) checkRoles(policy *orgPolicy, to *Membership, before, after []Rol
 			p.add("roles", "period", "ends before it begins")
 		}
 		seen[a.Role] = true
-		if slices.Contains(before, a) {
+		isNew, prolongs := newRole(before, a)
+		if !isNew {
 			continue
 		}
 		if to == nil {
@@ -146,52 +147,109 @@ func (w *work) checkRoles(policy *orgPolicy, to *Membership, before, after []Rol
 		if err := w.mayGrantTo(to, role.masks); err != nil {
 			return err
 		}
-		if to.User == w.v.subject && prolongs(before, a) {
+		if to.User == w.v.subject && prolongs {
 			return &Error{Kind: ErrPermission, Field: "roles", Rule: "own_period", Permission: PermUserGrant}
 		}
 	}
 	return nil
 }
 
-// prolongs reports whether a gives a role for longer than it is held: nobody
-// prolongs what they hold for a time.
-func prolongs(before []RoleAssignment, a RoleAssignment) bool {
-	return slices.ContainsFunc(before, func(b RoleAssignment) bool {
-		return b.Role == a.Role && !b.Until.IsZero() && (a.Until.IsZero() || a.Until.After(b.Until))
-	})
+// extends reports whether an assignment from..until is not covered by one that
+// is there already.
+func extends(from, until, oldFrom, oldUntil time.Time) bool {
+	covered := !from.Before(oldFrom) && (oldUntil.IsZero() || !until.IsZero() && !until.After(oldUntil))
+	return !covered
 }
 
-// mayGrantTo is the subset rule for what a member gets. A scope that is relative
-// to teams or units reaches as far as the member's: where the actor holds it
-// only relative to the own ones, the member's must lie among them.
+// newRole reports whether a gives a role that is not held, or for longer; own is
+// set if it is held for a shorter time: nobody prolongs that for themselves.
+func newRole(before []RoleAssignment, a RoleAssignment) (isNew, prolongs bool) {
+	for _, b := range before {
+		if b.Role == a.Role {
+			longer := extends(a.From, a.Until, b.From, b.Until)
+			return longer, longer
+		}
+	}
+	return true, false
+}
+
+func newTeam(before []TeamAssignment, a TeamAssignment) (isNew, prolongs bool) {
+	for _, b := range before {
+		if b.Team == a.Team {
+			longer := extends(a.From, a.Until, b.From, b.Until)
+			return longer, longer
+		}
+	}
+	return true, false
+}
+
+// mayGrantTo is the subset rule for what a member gets.
 func (w *work) mayGrantTo(m *Membership, masks []authz.Mask) error {
 	if err := w.mayGrant(m.Org, masks); err != nil {
 		return err
 	}
-	const byTeam, byUnit, wide = authz.Team | authz.Subteams, authz.Unit | authz.Division, authz.Organization | authz.System
-	teams, units := true, true
+	var teams []TeamID
 	for _, t := range m.Teams {
-		teams = teams && authz.Allows(w.v.rights.Subject, byTeam, authz.ID(m.Org), authz.ID{}, []UnitID(nil), []TeamID{t.Team})
+		teams = append(teams, t.Team)
 	}
-	for _, u := range m.Units {
-		units = units && authz.Allows(w.v.rights.Subject, byUnit, authz.ID(m.Org), authz.ID{}, []UnitID{u}, []TeamID(nil))
+	return w.reaches(m, teams, m.Units, masks)
+}
+
+// reaches refuses rights that reach farther than the actor's own. A scope that is
+// relative to teams or units reaches as far as the holder's: where the actor does
+// not hold it for the whole organization, the holder's teams must lie in the
+// actor's hierarchy and the units in the actor's divisions; of the actor's own
+// ones, within what the actor reaches by that very scope.
+func (w *work) reaches(m *Membership, teams []TeamID, units []UnitID, masks []authz.Mask) error {
+	const byTeam, byUnit, wide = authz.Team | authz.Subteams, authz.Unit | authz.Division, authz.Organization | authz.System
+	refused := func(n int) error {
+		return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: Permission(w.v.cat.At(n).Name)}
 	}
 	for n, mask := range masks {
-		if w.v.held(n)&wide != 0 || mask&byTeam == 0 && mask&byUnit == 0 {
+		held := w.v.held(n)
+		if held&wide != 0 || mask&(byTeam|byUnit) == 0 {
 			continue
 		}
-		if mask&byTeam != 0 && !teams || mask&byUnit != 0 && !units {
-			return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: Permission(w.v.cat.At(n).Name)}
+		if m.User != w.v.subject {
+			held = byTeam | byUnit
+		}
+		if mask&byTeam != 0 {
+			for _, t := range teams {
+				if !authz.Allows(w.v.rights.Subject, held&byTeam, authz.ID(m.Org), authz.ID{}, []UnitID(nil), []TeamID{t}) {
+					return refused(n)
+				}
+			}
+		}
+		if mask&byUnit != 0 {
+			for _, u := range units {
+				if !authz.Allows(w.v.rights.Subject, held&byUnit, authz.ID(m.Org), authz.ID{}, []UnitID{u}, []TeamID(nil)) {
+					return refused(n)
+				}
+			}
 		}
 	}
 	return nil
 }
 
+// reachesWith checks what a member already has, in all applications, against
+// teams and units that are added.
+func (w *work) reachesWith(ctx context.Context, policy *orgPolicy, trees *orgTrees, m *Membership, access []ApplicationAccess, teams []TeamID, units []UnitID) error {
+	entries, err := w.tx.AccessOf(ctx, m.User, m.Org)
+	if err != nil {
+		return err
+	}
+	for _, a := range access {
+		entries = append(entries, AccessEntry{Application: a.Application, Roles: a.Roles})
+	}
+	held := compiledOrg{policy, trees}.heldEverywhere(holding{membership: m, access: entries}, w.now)
+	return w.reaches(m, teams, units, held)
+}
+
 // checkPlaces checks teams and units: that they exist in the organization, that
 // what is added lies within the actor's scope, and that the roles which the
 // added teams bring do not exceed the actor's rights.
-func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, trees *orgTrees, perm Permission, p *problems) error {
-	var now, old []TeamID
+func (w *work) checkPlaces(ctx context.Context, u *User, before, m *Membership, access []ApplicationAccess, policy *orgPolicy, trees *orgTrees, perm Permission, p *problems) error {
+	var now, join []TeamID
 	for _, t := range m.Teams {
 		if _, ok := trees.teams.Position(authz.ID(t.Team)); !ok {
 			p.add("teams", "unknown", "no such team in the organization")
@@ -201,9 +259,13 @@ func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, tr
 			p.add("teams", "twice", "the same team twice")
 		}
 		now = append(now, t.Team)
-	}
-	for _, t := range before.Teams {
-		old = append(old, t.Team)
+		isNew, prolongs := newTeam(before.Teams, t)
+		if isNew {
+			join = append(join, t.Team)
+		}
+		if prolongs && m.User == w.v.subject {
+			return &Error{Kind: ErrPermission, Field: "teams", Rule: "own_period", Permission: perm}
+		}
 	}
 	switch {
 	case m.PrimaryTeam.IsZero():
@@ -224,7 +286,6 @@ func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, tr
 	if p.err() != nil {
 		return nil // the scope of what does not exist is nothing to speak of
 	}
-	join := added(old, now)
 	var owner []UnitID
 	if u.Org == m.Org {
 		owner = []UnitID{u.OwnerUnit}
@@ -241,10 +302,14 @@ func (w *work) checkPlaces(u *User, before, m *Membership, policy *orgPolicy, tr
 			}
 		}
 	}
-	for _, id := range added(before.Units, m.Units) {
+	units := added(before.Units, m.Units)
+	for _, id := range units {
 		if err := w.unitInScope(perm, &BusinessUnit{ID: id, Org: m.Org}); err != nil {
 			return &Error{Kind: ErrPermission, Field: "units", Rule: "out_of_scope", Permission: perm}
 		}
 	}
-	return nil
+	if len(join)+len(units) == 0 {
+		return nil
+	}
+	return w.reachesWith(ctx, policy, trees, m, access, join, units)
 }

@@ -56,6 +56,15 @@ func inTeam(teams []TeamAssignment, t TeamID) bool {
 	return slices.ContainsFunc(teams, func(a TeamAssignment) bool { return a.Team == t })
 }
 
+// withAccess adds the access entries that a new membership brings along.
+func withAccess(fields map[string]string, access []ApplicationAccess) map[string]string {
+	for _, a := range access {
+		e := accessFields(&AccessEntry{Application: a.Application, Roles: a.Roles})
+		fields["access."+e["application"]] = e["access_roles"]
+	}
+	return fields
+}
+
 // membershipFields are a membership's fields as audit entries hold them.
 func membershipFields(m *Membership) map[string]string {
 	out := map[string]string{
@@ -169,7 +178,7 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 		if err := w.insertMembership(ctx, &u, &m, n.Access); err != nil {
 			return err
 		}
-		w.record(nil, membershipFields(&m))
+		w.record(nil, withAccess(membershipFields(&m), n.Access))
 		out = &m
 		return nil
 	})

@@ -167,7 +167,6 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 		if err != nil {
 			return err
 		}
-		r := &Record{Org: id}
 		for _, need := range [...]struct {
 			wanted bool
 			perm   Permission
@@ -178,7 +177,7 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 			{c.ExportFields != nil, PermExportMarks},
 		} {
 			if need.wanted {
-				if err := w.need(need.perm, PermOrgView, r); err != nil {
+				if err := w.v.needIn(need.perm, id); err != nil {
 					return err
 				}
 			}
@@ -272,7 +271,7 @@ func (s *Orgs) SetEnabled(ctx context.Context, a Actor, id OrgID, version int64,
 		if err != nil {
 			return err
 		}
-		if err := w.need(PermOrgDisable, PermOrgView, &Record{Org: id}); err != nil {
+		if err := w.v.needIn(PermOrgDisable, id); err != nil {
 			return err
 		}
 		if id == w.v.org && !enabled {
@@ -302,7 +301,10 @@ func (s *Orgs) Get(ctx context.Context, a Actor, id OrgID) (*Organization, error
 		return nil, withOp(op, &Error{Kind: ErrNotFound})
 	}
 	o, err := s.m.store.OrgByID(ctx, id)
-	return &o, withOp(op, err)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	return &o, nil
 }
 
 // List returns a page of the organizations that the actor may see: all with

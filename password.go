@@ -265,6 +265,15 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 	if m.bound {
 		return nil, withOp(op, errBound())
 	}
+	// An actor that no longer counts gets no password judged.
+	v, now := *a.v, m.now()
+	err := m.renew(ctx, m.store, &v, now)
+	if err == nil && now.Sub(v.verified) > m.cfg.ActorMaxAge {
+		err = refusedEntry("actor_too_old")
+	}
+	if err != nil {
+		return nil, m.change(ctx, a, op, verbChangePassword, func(context.Context, *work) error { return err })
+	}
 	acc, err := m.store.AccountByID(ctx, a.v.subject)
 	if err != nil {
 		return nil, withOp(op, err)
@@ -300,8 +309,8 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		result, err = w.openSession(ctx, &acc.User, &cred, proof, token, sessionRequest{org: w.v.org, app: w.v.app, origin: w.v.origin})
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err != nil { // the password was right
+		return nil, errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
 	}
 	return result, nil
 }
@@ -325,27 +334,22 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 	if _, err := m.read(a); err != nil {
 		return m.change(ctx, a, op, verbSetPassword, func(context.Context, *work) error { return err })
 	}
-	// Hash outside the transaction; whether it may be set is decided inside.
+	// Hash outside the transaction, for users whom the actor may see only: what it
+	// costs must not tell who exists. Whether it may be set is decided inside.
 	var hash string
 	var invalidNew error
-	if acc, err := m.store.AccountByID(ctx, user); err == nil {
-		org, err := m.store.OrgByID(ctx, acc.User.Org)
+	if u, err := m.visibleUser(ctx, a.v, user, PermUserSetPassword); err == nil {
+		org, err := m.store.OrgByID(ctx, u.Org)
 		if err != nil {
 			return withOp(op, err)
 		}
-		if a.Has(PermUserSetPassword) {
-			hash, invalidNew = m.newPassword(ctx, &acc.User, &org, password, confirm, "")
-			if errors.Is(invalidNew, ErrOverloaded) {
-				return withOp(op, invalidNew)
-			}
+		if hash, invalidNew = m.newPassword(ctx, u, &org, password, confirm, ""); errors.Is(invalidNew, ErrOverloaded) {
+			return withOp(op, invalidNew)
 		}
-	} else if !errors.Is(err, ErrNotFound) {
+	} else if !isNotFound(err) && !errors.Is(err, ErrPermission) {
 		return withOp(op, err)
 	}
 	return m.change(ctx, a, op, verbSetPassword, func(ctx context.Context, w *work) error {
-		if w.v.door == DoorProxy {
-			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
-		}
 		acc, err := w.account(ctx, user, PermUserSetPassword)
 		if err != nil {
 			return err
@@ -362,8 +366,11 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 		if err := w.notStronger(ctx, &acc.User); err != nil {
 			return err
 		}
-		if invalidNew != nil {
+		switch {
+		case invalidNew != nil:
 			return invalidNew
+		case hash == "": // became visible since
+			return &Error{Kind: ErrStale, Field: "password"}
 		}
 		if _, err := w.storePassword(ctx, acc, hash, mustChange); err != nil {
 			return err

@@ -102,7 +102,7 @@ func (s *Profiles) Create(ctx context.Context, a Actor, n NewProfile) (*AccessPr
 		f := AccessProfile{ID: id, Org: n.Org, Name: n.Name, Description: n.Description, Grants: n.Grants,
 			IPRanges: slices.Clone(n.IPRanges), CreatedAt: w.now, UpdatedAt: w.now}
 		w.on("profile", f.ID, f.Org, f.Name)
-		if err := w.need(PermProfileCreate, PermProfileView, &Record{Org: f.Org}); err != nil {
+		if err := w.v.needIn(PermProfileCreate, f.Org); err != nil {
 			return err
 		}
 		if err := w.saveProfile(ctx, &f, nil); err != nil {

@@ -2,6 +2,7 @@ package usermgmt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -289,15 +290,24 @@ func (m *Manager) stillProxied(ctx context.Context, s Store, ses *Session, v *ac
 		return refusedEntry("proxy_withdrawn")
 	}
 	if err := m.onProxyList(ctx, s, ses.Operator, mem, ses.Org, now); err != nil {
-		return refusedEntry("proxy_withdrawn")
+		return withdrawn(err, "proxy_withdrawn")
 	}
 	if m.cfg.Proxy.Strict {
 		w := &work{m: m, tx: s, v: &operator, now: now}
 		if err := w.notStrongerIn(ctx, ses.User, ses.Org); err != nil {
-			return refusedEntry("target_stronger")
+			return withdrawn(err, "target_stronger")
 		}
 	}
 	return nil
+}
+
+// withdrawn turns a refusal into the rule by which the session ends; a store's
+// fault stays what it is.
+func withdrawn(err error, rule string) error {
+	if errors.Is(err, ErrPermission) {
+		return refusedEntry(rule)
+	}
+	return err
 }
 
 // SwitchBack ends a proxy session and resumes the operator's own, with a new

@@ -57,10 +57,13 @@ func (p *Proxy) Grants(ctx context.Context, a Actor, operator UserID) (*ProxyLis
 		}
 	}
 	list, err := p.m.store.ProxyListOf(ctx, operator, v.org)
-	if isNotFound(err) {
+	switch {
+	case isNotFound(err):
 		return &ProxyList{Operator: operator, Org: v.org}, nil
+	case err != nil:
+		return nil, withOp(op, err)
 	}
-	return &list, withOp(op, err)
+	return &list, nil
 }
 
 // SetGrants replaces the proxy list of an operator, if version is the stored

@@ -48,6 +48,11 @@ type AccessProfile struct {
 // IPRange is a range of addresses of one family, both ends included.
 type IPRange struct{ From, To netip.Addr }
 
+// Contains reports whether addr lies in the range.
+func (r IPRange) Contains(addr netip.Addr) bool {
+	return r.From.BitLen() == addr.BitLen() && r.From.Compare(addr) <= 0 && addr.Compare(r.To) <= 0
+}
+
 // Application is an application of the host. Without an access entry, own or
 // of one of their teams, users do not reach it.
 type Application struct {

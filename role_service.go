@@ -48,7 +48,7 @@ func (s *Roles) Create(ctx context.Context, a Actor, n NewRole) (*Role, error) {
 		r := Role{ID: id, Org: n.Org, App: n.App, Name: n.Name, Description: n.Description, Grants: n.Grants,
 			CreatedAt: w.now, UpdatedAt: w.now}
 		w.on("role", r.ID, r.Org, r.Name)
-		if err := w.need(PermRoleCreate, PermRoleView, &Record{Org: r.Org}); err != nil {
+		if err := w.v.needIn(PermRoleCreate, r.Org); err != nil {
 			return err
 		}
 		if err := w.saveRole(ctx, &r, nil); err != nil {
@@ -269,11 +269,14 @@ func (m *Manager) policySet(ctx context.Context, a Actor, op string, org *OrgID,
 	if org.IsZero() {
 		*org = v.org
 	}
-	if err := v.need(p, PermOrgView, &Record{Org: *org}); err != nil {
+	if err := v.needIn(p, *org); err != nil {
 		return nil, withOp(op, err)
 	}
 	set, err := m.store.Policy(ctx, *org)
-	return &set, withOp(op, err)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
+	return &set, nil
 }
 
 func compareNamed[E any](a, b string, x, y ID[E]) int {

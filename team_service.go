@@ -183,9 +183,14 @@ func (s *Teams) Update(ctx context.Context, a Actor, id TeamID, version int64, c
 				}
 			}
 		}
-		if c.Parent != nil && *c.Parent != t.Parent && w.v.gainsBelow(authz.Subteams) &&
-			w.v.inHierarchy(t.Org, *c.Parent) && !w.v.inHierarchy(t.Org, id) {
-			return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermTeamEdit}
+		if c.Parent != nil && *c.Parent != t.Parent && w.v.inHierarchy(t.Org, *c.Parent) && !w.v.inHierarchy(t.Org, id) {
+			gains, err := w.gainsBelow(ctx, authz.Subteams)
+			if err != nil {
+				return err
+			}
+			if gains {
+				return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermTeamEdit}
+			}
 		}
 		if t.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}

@@ -166,9 +166,14 @@ func (s *Units) Update(ctx context.Context, a Actor, id UnitID, version int64, c
 				return err
 			}
 		}
-		if c.Parent != nil && *c.Parent != u.Parent && w.v.gainsBelow(authz.Division) &&
-			w.v.inDivision(u.Org, *c.Parent) && !w.v.inDivision(u.Org, id) {
-			return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermUnitEdit}
+		if c.Parent != nil && *c.Parent != u.Parent && w.v.inDivision(u.Org, *c.Parent) && !w.v.inDivision(u.Org, id) {
+			gains, err := w.gainsBelow(ctx, authz.Division)
+			if err != nil {
+				return err
+			}
+			if gains {
+				return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermUnitEdit}
+			}
 		}
 		if u.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}

@@ -168,6 +168,21 @@ func (o compiledOrg) heldEverywhere(h holding, now time.Time) []authz.Mask {
 	return held
 }
 
+// gainsBelow reports whether the actor's user, whatever the present key or
+// application, would gain something over what comes to lie below by the relation.
+func (w *work) gainsBelow(ctx context.Context, relation authz.Mask) (bool, error) {
+	if w.v.subject.IsZero() {
+		return false, nil
+	}
+	held, err := w.heldBy(ctx, w.v.subject, w.v.org)
+	for _, m := range held {
+		if m&relation != 0 && m&(authz.Organization|authz.System) == 0 {
+			return true, err
+		}
+	}
+	return false, err
+}
+
 // notStronger refuses users who hold, in any of their organizations, what the
 // actor does not: whoever could get hold of their credentials would gain it.
 func (w *work) notStronger(ctx context.Context, u *User) error {
@@ -191,12 +206,9 @@ func (w *work) notStrongerIn(ctx context.Context, user UserID, org OrgID) error 
 	for n, m := range held {
 		mine := w.v.held(n)
 		if org != w.v.org && mine&authz.System == 0 {
-			// What one holds here says nothing about rights elsewhere. The home
-			// organization keeps the credentials of its people all the same, but
-			// not of somebody who has authority over others there.
-			if mine = ^authz.Mask(0); isAuthority(w.v.cat.At(n)) {
-				mine = authz.Own
-			}
+			// What one holds here says nothing about rights elsewhere, but for
+			// what everybody has.
+			mine = w.m.everybody[n]
 		}
 		if m&^mine != 0 {
 			return &Error{Kind: ErrPermission, Rule: "stronger", Permission: Permission(w.v.cat.At(n).Name)}
@@ -204,19 +216,6 @@ func (w *work) notStrongerIn(ctx context.Context, user UserID, org OrgID) error 
 	}
 	return nil
 }
-
-// isAuthority reports whether a permission is power over others rather than
-// sight or one's own account.
-func isAuthority(p *authz.Permission) bool {
-	switch Permission(p.Name) {
-	case PermUserEditProfile, PermUserConfigure:
-		return false
-	}
-	return p.Action != "view" && slices.Contains(authorities, p.Object)
-}
-
-// authorities are the objects whose permissions give power over users.
-var authorities = []string{"user", "organization", "unit", "team", "role", "profile", "application", "policy", "export", "licence", "audit", "proxy"}
 
 // keepAdministrator refuses what would leave an organization without an active
 // administrator, if the user is no longer one in org; the zero org is all of

@@ -90,7 +90,10 @@ func splitList(s string) []string {
 	return out
 }
 
-const maxText = 255
+const (
+	maxText  = 255
+	maxItems = 20
+)
 
 // userFields are the fields of the record itself, in the order of forms.
 var userFields = []UserField{
@@ -184,9 +187,13 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 	case person && !policy.UsernameOnly:
 		p.add("email", "required", "the policy asks for an e-mail address")
 	}
-	prepareEmails(u, p)
-	if len(u.Emails) > 20 || len(u.EmployeeNumber) > 20 {
-		p.add("emails", "max_items", "at most 20 addresses and 20 employee numbers")
+	if len(u.Emails) > maxItems {
+		p.add("emails", "max_items", "at most 20")
+	} else {
+		prepareEmails(u, p)
+	}
+	if len(u.EmployeeNumber) > maxItems {
+		p.add("employee_number", "max_items", "at most 20")
 	}
 	for i := range userFields {
 		f := &userFields[i]

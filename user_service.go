@@ -162,6 +162,9 @@ func (m *Manager) initialPassword(ctx context.Context, a Actor, n *NewUser) (has
 	if err != nil {
 		return "", nil, skipNotFound(err)
 	}
+	if unit.Org != a.Org() && !a.Scope(PermUserCreate).Has(ScopeSystem) {
+		return "", nil, nil // as if the unit were not there
+	}
 	org, err := m.store.OrgByID(ctx, unit.Org)
 	if err != nil {
 		return "", nil, err
@@ -229,7 +232,7 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 		}
 	}
 	after := fieldsOf(u)
-	for k, v := range membershipFields(&mem) {
+	for k, v := range withAccess(membershipFields(&mem), n.Access) {
 		after[k] = v
 	}
 	w.record(nil, after)

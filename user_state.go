@@ -80,7 +80,7 @@ func (w *work) setEnabled(ctx context.Context, id UserID, enabled bool) (changed
 		if err := w.keepAdministrator(ctx, id, OrgID{}); err != nil {
 			return false, err
 		}
-		if _, err := w.tx.EndSessions(ctx, id, OrgID{}, SessionID{}, w.now, "disabled"); err != nil {
+		if err := w.endForGood(ctx, id, "disabled"); err != nil {
 			return false, err
 		}
 	}
@@ -96,6 +96,20 @@ func (w *work) setEnabled(ctx context.Context, id UserID, enabled bool) (changed
 		w.mail(&u, kind, nil)
 	}
 	return true, nil
+}
+
+// endForGood ends a user's sessions, also one that a login is about to open.
+func (w *work) endForGood(ctx context.Context, user UserID, reason string) error {
+	acc, err := w.tx.AccountByID(ctx, user)
+	if err != nil {
+		return err
+	}
+	acc.Credential.Epoch++
+	if err := w.tx.SaveCredential(ctx, acc.Credential); err != nil {
+		return err
+	}
+	_, err = w.tx.EndSessions(ctx, user, OrgID{}, SessionID{}, w.now, reason)
+	return err
 }
 
 // BulkResult is what became of one row of a bulk call.
@@ -190,12 +204,7 @@ func (s *Users) Deactivate(ctx context.Context, a Actor, id UserID, opt Deactiva
 		if err := w.saveUser(ctx, u); err != nil {
 			return err
 		}
-		c := acc.Credential
-		c.Epoch++
-		if err := w.tx.SaveCredential(ctx, c); err != nil {
-			return err
-		}
-		if _, err := w.tx.EndSessions(ctx, id, OrgID{}, SessionID{}, w.now, "deactivated"); err != nil {
+		if err := w.endForGood(ctx, id, "deactivated"); err != nil {
 			return err
 		}
 		w.record(fieldsOf(&before), fieldsOf(&u))
@@ -231,6 +240,14 @@ func (w *work) oneTeam(ctx context.Context, mems []Membership) error {
 	return nil
 }
 
+// recordMembership records a change of a membership in its own organization.
+func (w *work) recordMembership(mem *Membership, before map[string]string) {
+	home := w.org
+	w.org = mem.Org
+	w.recordAs(verbMemberUpdate, before, membershipFields(mem))
+	w.org = home
+}
+
 // leaveSeat gives back the seat, withdraws the key and leaves every team but
 // the primary one.
 func (w *work) leaveSeat(ctx context.Context, mem *Membership) error {
@@ -242,10 +259,15 @@ func (w *work) leaveSeat(ctx context.Context, mem *Membership) error {
 	if _, err := w.deleteKey(ctx, mem.User, mem.Org); err != nil {
 		return err
 	}
+	before := membershipFields(mem)
 	mem.Seat = false
 	mem.Teams = slices.DeleteFunc(mem.Teams, func(t TeamAssignment) bool { return t.Team != mem.PrimaryTeam })
 	mem.UpdatedAt = w.now
-	return w.tx.SaveMembership(ctx, *mem)
+	if err := w.tx.SaveMembership(ctx, *mem); err != nil {
+		return err
+	}
+	w.recordMembership(mem, before)
+	return nil
 }
 
 // Reactivate takes a deactivated user back: enabled, with a seat in each of the
@@ -278,10 +300,12 @@ func (s *Users) Reactivate(ctx context.Context, a Actor, id UserID) error {
 			if err := w.tx.ClaimSeats(ctx, mem.Org, mem.Licence, 1); err != nil {
 				return err
 			}
+			was := membershipFields(mem)
 			mem.Seat, mem.UpdatedAt = true, w.now
 			if err := w.tx.SaveMembership(ctx, *mem); err != nil {
 				return err
 			}
+			w.recordMembership(mem, was)
 		}
 		before := u
 		u.Enabled, u.DeactivatedAt = true, time.Time{}

@@ -106,7 +106,7 @@ func (w *work) editable(ctx context.Context, id UserID, c *UserUpdate) (*User, e
 			return nil, err
 		}
 		w.on("user", id, u.Org, u.DisplayName())
-		if !w.v.self(id) && w.v.org != u.Org {
+		if w.v.org != u.Org {
 			return nil, &Error{Kind: ErrPermission, Rule: "home_organization", Permission: PermUserEdit}
 		}
 		r, err := w.m.userRecord(ctx, w.tx, w.v, &u)

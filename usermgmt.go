@@ -51,6 +51,8 @@ type Manager struct {
 	rights  *rights
 	hasher  *hasher
 	cfg     Config
+	// everybody is what the shipped Regular User profile grants.
+	everybody []authz.Mask
 	// proxyMask is what is left of each permission during a proxy login.
 	proxyMask []authz.Mask
 }
@@ -76,6 +78,11 @@ func New(store Store, cfg *Config) (*Manager, error) {
 		return nil, withOp("New", err)
 	}
 	m.rights = newRights(cat, m.cfg.SnapshotBytes)
+	for _, f := range shippedProfiles() {
+		if f.Name == ProfileRegularUser {
+			m.everybody = resolveGrants(cat, normalizeGrants(cat, "grants", f.Grants, &p), false)
+		}
+	}
 	if m.proxyMask, err = m.cfg.Proxy.mask(cat); err != nil {
 		return nil, withOp("New", err)
 	}
@@ -166,11 +173,9 @@ func (m *Manager) read(a Actor) (*actorValue, error) {
 // isRefusal reports whether err is the answer to an attempt that the audit log
 // should know of.
 func isRefusal(err error) bool {
-	var e *Error
-	if errors.As(err, &e) && e.hidden {
-		return true
-	}
-	return errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthenticated) ||
+	// What is not there is recorded like what may not be seen, so that the log
+	// tells them apart no more than the answer does.
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthenticated) ||
 		errors.Is(err, ErrConflict) || errors.Is(err, ErrLimit)
 }
 

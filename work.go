@@ -57,6 +57,17 @@ func (v *actorValue) need(p, view Permission, r *Record) error {
 	return &Error{Kind: ErrNotFound, hidden: true}
 }
 
+// needIn is need for what concerns an organization as a whole, or with the zero
+// org the system. Everybody may know of their own organization and that there is
+// a system.
+func (v *actorValue) needIn(p Permission, org OrgID) error {
+	err := v.need(p, PermOrgView, &Record{Org: org})
+	if err != nil && (org == v.org || org.IsZero()) {
+		return &Error{Kind: ErrPermission, Permission: p}
+	}
+	return err
+}
+
 // sees reports whether the actor may know of the record. Everybody may know of
 // themselves.
 func (v *actorValue) sees(view Permission, r *Record) bool {
@@ -66,12 +77,13 @@ func (v *actorValue) sees(view Permission, r *Record) bool {
 // mayGrant is the subset rule: nobody grants, assigns, edits or deletes what
 // contains a (permission, scope) that they do not hold.
 // What counts is held in org: rights in the current organization say nothing
-// about another one unless they are of scope System.
+// about another one, nor about what is system-wide and counts in all of them (the
+// zero org), unless they are of scope System.
 func (w *work) mayGrant(org OrgID, masks []authz.Mask) error {
 	for n, m := range masks {
 		held := w.v.held(n)
-		if org != w.v.org && !org.IsZero() && held&authz.System == 0 {
-			held = 0
+		if org != w.v.org && held&authz.System == 0 {
+			held &= authz.Own
 		}
 		if m&^held != 0 {
 			return &Error{Kind: ErrPermission, Rule: "exceeds_own_rights",
@@ -209,10 +221,10 @@ func (m *Manager) recordRefusal(ctx context.Context, a Actor, verb string, op Op
 	}
 	e.Detail.Reason = reasonOf(cause)
 	var known *Error
-	if errors.As(cause, &known) && known.hidden {
+	if errors.As(cause, &known) && known.hidden || errors.Is(cause, ErrNotFound) {
 		// Another organization's record: the entry stays with the actor's own,
 		// and does not name what the actor may not see.
-		e.Org, e.Detail.TargetName = a.Org(), ""
+		e.Org, e.TargetKind, e.Target, e.Detail.TargetName = a.Org(), "", "", ""
 	}
 	v := a.v
 	if v == nil {

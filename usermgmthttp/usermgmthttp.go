@@ -80,7 +80,9 @@ func connectionOrigin(r *http.Request) usermgmt.Origin {
 // Authenticate verifies the credential of each request, if it has one, and puts
 // the actor into the context, where [usermgmt.ActorFrom] finds it. A request
 // without a credential goes on with the zero Actor; one with a credential that
-// no longer counts is answered with 401, and its cookie is cleared.
+// no longer counts is answered with 401, and its cookie is cleared, unless it is
+// a proxy login that can still be left. Mount what must work with a dead
+// credential, the login itself and switching back, outside of Authenticate.
 //
 // An "Authorization: Bearer" header wins over the key header, and that over the
 // cookie. A bearer may be an API key or a session token. Nothing is read from
@@ -97,7 +99,7 @@ func (e *Edge) Authenticate(next http.Handler) http.Handler {
 				Verb: "http.request", TargetKind: "url", Target: shortened(r.URL.Path), After: map[string]string{"method": r.Method}})
 		}
 		if err != nil {
-			if fromCookie && errors.Is(err, usermgmt.ErrUnauthenticated) {
+			if fromCookie && errors.Is(err, usermgmt.ErrUnauthenticated) && !leavable(err) {
 				e.ClearSession(w)
 			}
 			WriteError(w, err)
@@ -105,6 +107,20 @@ func (e *Edge) Authenticate(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(usermgmt.ContextWithActor(r.Context(), actor)))
 	})
+}
+
+// leavable reports whether the session is a proxy login that is refused but can
+// still be left by switching back.
+func leavable(err error) bool {
+	var rule string
+	for e := (*usermgmt.Error)(nil); errors.As(err, &e); err = e.Err {
+		rule = e.Rule
+	}
+	switch rule {
+	case "proxy_withdrawn", "target_stronger":
+		return true
+	}
+	return false
 }
 
 // shortened keeps a path within the limit of an audit entry's target.
@@ -184,6 +200,26 @@ func (e *Edge) SessionToken(r *http.Request) string {
 	return c.Value
 }
 
+// SwitchBack ends the proxy login in the request's cookie and gives the browser
+// the operator's own session back. Mount it outside of [Edge.Authenticate]. It
+// answers errors itself and reports whether it succeeded.
+func (e *Edge) SwitchBack(w http.ResponseWriter, r *http.Request) (*usermgmt.LoginResult, bool) {
+	result, err := e.manager.Proxy().SwitchBack(r.Context(), e.SessionToken(r), e.OriginOf(r))
+	if err != nil {
+		if errors.Is(err, usermgmt.ErrUnauthenticated) {
+			e.ClearSession(w)
+		}
+		WriteError(w, err)
+		return nil, false
+	}
+	e.SetSession(w, result)
+	return result, true
+}
+
+// OriginOf says where a request comes from, as [Config.Origin] does: for
+// [usermgmt.LoginRequest] and its like.
+func (e *Edge) OriginOf(r *http.Request) usermgmt.Origin { return e.cfg.Origin(r) }
+
 // Banner is what a page shows while somebody acts as somebody else.
 type Banner struct{ Operator, Subject usermgmt.UserID }
 
@@ -205,7 +241,7 @@ func Status(err error) int {
 		{usermgmt.ErrNotFound, http.StatusNotFound},
 		{usermgmt.ErrStale, http.StatusConflict},
 		{usermgmt.ErrConflict, http.StatusConflict},
-		{usermgmt.ErrLimit, http.StatusConflict},
+		{usermgmt.ErrLimit, http.StatusUnprocessableEntity},
 		{usermgmt.ErrInvalid, http.StatusUnprocessableEntity},
 		{usermgmt.ErrOverloaded, http.StatusServiceUnavailable},
 		{usermgmt.ErrTransient, http.StatusServiceUnavailable},

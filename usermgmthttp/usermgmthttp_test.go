@@ -114,7 +114,7 @@ func TestErrorsBecomeStatusesWithoutInternals(t *testing.T) {
 		want int
 	}{
 		{usermgmt.ErrUnauthenticated, 401}, {usermgmt.ErrCredentials, 401}, {usermgmt.ErrPermission, 403},
-		{usermgmt.ErrNotFound, 404}, {usermgmt.ErrConflict, 409}, {usermgmt.ErrStale, 409}, {usermgmt.ErrLimit, 409},
+		{usermgmt.ErrNotFound, 404}, {usermgmt.ErrConflict, 409}, {usermgmt.ErrStale, 409}, {usermgmt.ErrLimit, 422},
 		{usermgmt.ErrInvalid, 422}, {usermgmt.ErrOverloaded, 503}, {usermgmt.ErrTransient, 503},
 		{usermgmt.ErrNotConfigured, 501}, {usermgmt.ErrOutcomeUnknown, 500}, {errors.New("password=hunter2"), 500},
 	} {
@@ -135,4 +135,32 @@ func TestConfigThatBrowsersRefuse(t *testing.T) {
 	require.ErrorIs(t, err, usermgmt.ErrInvalid)
 	_, err = usermgmthttp.New(e.Manager, &usermgmthttp.Config{Insecure: true, CookieName: "session"})
 	require.NoError(t, err)
+}
+
+func TestAWithdrawnProxyLoginCanStillBeLeft(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	lead := s.AddUser("lead", func(n *usermgmt.NewUser) { n.Profile = s.Profile(usermgmt.ProfileTeamAdministrator) })
+	ann := s.AddUser("ann", nil)
+	in, err := s.Proxy().Login(t.Context(), s.Login("lead").Actor, usermgmt.ProxyRequest{Target: ann.ID, Acknowledged: true})
+	require.NoError(t, err)
+	rec := httptest.NewRecorder()
+	s.edge.SetSession(rec, in)
+	cookie := rec.Result().Cookies()[0]
+	_, err = s.Proxy().SetGrants(t.Context(), s.Root(), lead.ID, 0, usermgmt.ProxyGrants{Restricted: true})
+	require.NoError(t, err)
+	w := s.get("/me", func(r *http.Request) { r.AddCookie(cookie) })
+	require.Equal(t, http.StatusUnauthorized, w.Code)
+	assert.Empty(t, w.Result().Cookies(), "the cookie is the way back")
+	r := httptest.NewRequest(http.MethodPost, "/switch-back", nil)
+	r.AddCookie(cookie)
+	w = httptest.NewRecorder()
+	back, ok := s.edge.SwitchBack(w, r)
+	require.True(t, ok)
+	assert.Equal(t, lead.ID, back.Actor.Subject())
+	assert.NotEmpty(t, w.Result().Cookies()[0].Value)
+	w = httptest.NewRecorder()
+	_, ok = s.edge.SwitchBack(w, r)
+	assert.False(t, ok)
+	assert.Equal(t, http.StatusUnauthorized, w.Code)
 }
