@@ -220,17 +220,22 @@ func withOp(op string, err error) error {
 		named.Op = op
 		return &named
 	}
-	e := &Error{Op: op, Err: err}
+	e := &Error{Op: op, Kind: kindOf(err), Err: err}
+	if e.Err == e.Kind { //nolint:errorlint // a bare sentinel says no more than the kind
+		e.Err = nil
+	}
+	return e
+}
+
+// kindOf is the sentinel that err matches, nil if it matches none.
+func kindOf(err error) error {
 	for _, kind := range [...]error{ErrNotFound, ErrInvalid, ErrConflict, ErrStale, ErrLimit, ErrPermission, ErrUnauthenticated,
 		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrOutcomeUnknown, ErrOutsideTx} {
 		if errors.Is(err, kind) {
-			if e.Kind = kind; err == kind { //nolint:errorlint // a bare sentinel says no more than the kind
-				e.Err = nil
-			}
-			break
+			return kind
 		}
 	}
-	return e
+	return nil
 }
 
 func isUnauthenticated(err error) bool { return errors.Is(err, ErrUnauthenticated) }

@@ -250,7 +250,7 @@ func foldKey(now time.Time, parts ...string) string {
 func reasonOf(err error) string {
 	var e *Error
 	if !errors.As(err, &e) {
-		return ""
+		e = &Error{Kind: kindOf(err)}
 	}
 	for e.Kind == nil && e.Err != nil {
 		var inner *Error
