@@ -136,7 +136,8 @@ type ProxyRequest struct {
 // login during a proxy login, and targets who are reserved, services, locked,
 // disabled, deactivated, or not enabled members; with [ProxyConfig.Strict] also
 // those who hold what the operator does not. The operator holds the target's
-// rights, not the union, minus [ProxyConfig.Deny].
+// rights, not the union, minus [ProxyConfig.Deny]. The address ranges of the
+// target's profile are not asked; the operator's were, at the own login.
 //
 // The target's last login and counters are not touched. The session ends at
 // [ProxyConfig.Idle] and [ProxyConfig.Lifetime], and with the next verification
