@@ -88,7 +88,7 @@ func teamsAt(mem *Membership, now time.Time) []TeamID {
 func (a *Access) Filter(actor Actor, p Permission) Filter { return actor.get().filter(p) }
 
 func (v *actorValue) filter(p Permission) Filter {
-	f := Filter{Org: v.org}
+	f := Filter{Org: v.org, At: v.verified}
 	if v.rights == nil || v.restricted {
 		return f
 	}

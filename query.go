@@ -146,6 +146,9 @@ type Filter struct {
 	// Teams, TeamTrees: records whose owner is in one of the teams, or in one
 	// of the teams strictly below it.
 	Teams, TeamTrees []TeamID
+	// At is when: an assignment to a team counts if it holds then. Zero counts
+	// all of them.
+	At time.Time
 }
 
 // Nothing reports whether no record matches.

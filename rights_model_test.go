@@ -398,10 +398,6 @@ func (w *world) explain(t *rapid.T, a usermgmt.Actor, v viewer, p usermgmt.Permi
 	}
 }
 
-// listsKnowPeriods: the lists of stores leave out team assignments that are over
-// or have not begun. They do not yet, so that such users are not compared.
-const listsKnowPeriods = false
-
 // list compares the filter, applied to the list of the organization's members,
 // with single checks.
 func (w *world) list(t *rapid.T, a usermgmt.Actor, v viewer, perm string, granted usermgmt.Scope) {
@@ -410,7 +406,7 @@ func (w *world) list(t *rapid.T, a usermgmt.Actor, v viewer, perm string, grante
 		Now: w.Clock.Now(), Visible: &f, Limit: usermgmt.MaxPageSize})
 	must(t, err)
 	for i, u := range w.users {
-		if u.in[v.org] == nil || !listsKnowPeriods && len(w.teamsOf(i, v.org)) < len(u.in[v.org].teams) {
+		if u.in[v.org] == nil {
 			continue
 		}
 		listed := slices.ContainsFunc(users, func(x usermgmt.User) bool { return x.ID == u.id })

@@ -36,6 +36,10 @@ type inTeam struct {
 
 type span struct{ from, until time.Time }
 
+func (s *span) holds(at time.Time) bool {
+	return !at.Before(s.from) && (s.until.IsZero() || at.Before(s.until))
+}
+
 // teamMember is a member below the number of a team.
 type teamMember struct {
 	no uint64

@@ -1,6 +1,8 @@
 package memory
 
 import (
+	"time"
+
 	"slices"
 
 	"github.com/usermgmt/usermgmt"
@@ -13,6 +15,7 @@ type visible struct {
 	owners    map[usermgmt.UserID]struct{}
 	units     map[usermgmt.UnitID]struct{}
 	teams     map[usermgmt.TeamID]struct{}
+	at        time.Time // when an assignment must hold; zero is whenever
 	unitTrees treeSet[usermgmt.BusinessUnit]
 	teamTrees treeSet[usermgmt.Team]
 }
@@ -107,7 +110,7 @@ func (v *version) visible(f *usermgmt.Filter) *visible {
 		return nil
 	}
 	out := &visible{
-		org: f.Org, all: f.All, owners: setOf(f.Owners), units: setOf(f.Units), teams: setOf(f.Teams),
+		at: f.At, org: f.Org, all: f.All, owners: setOf(f.Owners), units: setOf(f.Units), teams: setOf(f.Teams),
 	}
 	if sp := v.space(f.Org); sp != nil {
 		out.unitTrees = sp.unitTrees(f.UnitTrees, false)
@@ -166,7 +169,11 @@ func (f *visible) user(v *version, u *userRow, m *member) bool {
 		return true
 	}
 	for i := range m.place.teams {
-		id := m.place.teams[i].tag.id
+		in := &m.place.teams[i]
+		if in.span != nil && !f.at.IsZero() && !in.span.holds(f.at) {
+			continue
+		}
+		id := in.tag.id
 		if _, found := f.teams[id]; found || f.teamTrees.has(id) {
 			return true
 		}

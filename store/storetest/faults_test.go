@@ -40,6 +40,7 @@ func faults() []fault {
 		{name: "reads past its own writes", caught: "TxReadsItsOwnWrites", build: func(b base) usermgmt.Store { return readsOutside{b} }},
 		{name: "bootstraps again", caught: "Bootstrap", build: func(b base) usermgmt.Store { return bootstraps{b} }},
 		{name: "streams the disabled", caught: "UserListViews", build: func(b base) usermgmt.Store { return streamsAll{b} }},
+		{name: "forgets that assignments end", caught: "UserListVisibleAt", build: func(b base) usermgmt.Store { return timelessTeams{b} }},
 		{name: "streams what may not be seen", caught: "UserListVisible", build: func(b base) usermgmt.Store { return streamsHidden{b} }},
 		{name: "forgets that memberships are disabled", caught: "UserListViews", build: func(b base) usermgmt.Store { return globalViews{b} }},
 		{name: "lists stale copies", caught: "UserListFollowsChanges", build: func(b base) usermgmt.Store { return staleLists{b, &handedOut} }},
@@ -342,6 +343,17 @@ type streamsAll struct{ base }
 func (s streamsAll) StreamMembers(ctx context.Context, q usermgmt.UserQuery) iter.Seq2[usermgmt.Member, error] {
 	q.View = usermgmt.ViewAll
 	return s.Store.StreamMembers(ctx, q)
+}
+
+type timelessTeams struct{ base }
+
+func (s timelessTeams) ListUsers(ctx context.Context, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	if q.Visible != nil {
+		f := *q.Visible
+		f.At = time.Time{}
+		q.Visible = &f
+	}
+	return s.Store.ListUsers(ctx, q)
 }
 
 type streamsHidden struct{ base }

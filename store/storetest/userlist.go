@@ -19,6 +19,7 @@ func userListCases() []testCase {
 		{"UserListViews", both, userListViews},
 		{"UserListConditions", both, userListConditions},
 		{"UserListVisible", both, userListVisible},
+		{"UserListVisibleAt", both, userListVisibleAt},
 		{"UserListVisibleCombined", both, userListVisibleCombined},
 		{"UserListFollowsChanges", both, userListFollows},
 		{"StreamMembers", []string{"StreamMembers"}, streamMembers},

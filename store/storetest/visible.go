@@ -2,9 +2,33 @@ package storetest
 
 import (
 	"strings"
+	"time"
 
 	"github.com/usermgmt/usermgmt"
 )
+
+// userListVisibleAt: assignments to teams count while they hold.
+func userListVisibleAt(w *world) {
+	st := w.site("a")
+	u := w.user(st, "u")
+	w.join(st, u.ID, func(m *usermgmt.Membership) {
+		m.Teams = []usermgmt.TeamAssignment{{Team: st.root.ID}, {Team: st.squad.ID, From: at(10), Until: at(20)}}
+		m.PrimaryTeam = st.root.ID
+	})
+	for _, c := range []struct {
+		what string
+		at   time.Time
+		want []string
+	}{
+		{"before it begins", at(9), nil}, {"at its beginning", at(10), []string{"u"}},
+		{"before it ends", at(20).Add(-time.Microsecond), []string{"u"}}, {"at its end", at(20), nil}, {"whenever", time.Time{}, []string{"u"}},
+	} {
+		f := &usermgmt.Filter{Org: st.org.ID, Teams: []usermgmt.TeamID{st.squad.ID}, At: c.at}
+		w.wantUsers("Teams "+c.what, usermgmt.UserQuery{Org: st.org.ID, Visible: f}, c.want...)
+		f = &usermgmt.Filter{Org: st.org.ID, TeamTrees: []usermgmt.TeamID{st.crew.ID}, At: c.at}
+		w.wantUsers("TeamTrees "+c.what, usermgmt.UserQuery{Org: st.org.ID, Visible: f}, c.want...)
+	}
+}
 
 func userListVisible(w *world) {
 	a := w.crowd()
