@@ -1,7 +1,6 @@
 package usermgmt
 
 import (
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 )
@@ -12,8 +11,8 @@ const cacheShards = 64
 // entries that were not used since the last sweep go first. A nil cache is
 // empty and keeps nothing.
 type cache[K comparable, V any] struct {
-	seed   maphash.Seed
-	budget int64 // per shard
+	spread func(K) byte // equal keys give equal bytes, and other keys any
+	budget int64        // per shard
 	shards [cacheShards]cacheShard[K, V]
 }
 
@@ -30,8 +29,8 @@ type cacheItem[V any] struct {
 	used  atomic.Bool
 }
 
-func newCache[K comparable, V any](budget int64) *cache[K, V] {
-	c := &cache[K, V]{seed: maphash.MakeSeed(), budget: budget / cacheShards}
+func newCache[K comparable, V any](budget int64, spread func(K) byte) *cache[K, V] {
+	c := &cache[K, V]{spread: spread, budget: budget / cacheShards}
 	for i := range c.shards {
 		c.shards[i].items = make(map[K]*cacheItem[V])
 	}
@@ -39,7 +38,7 @@ func newCache[K comparable, V any](budget int64) *cache[K, V] {
 }
 
 func (c *cache[K, V]) shard(key K) *cacheShard[K, V] {
-	return &c.shards[maphash.Comparable(c.seed, key)%cacheShards]
+	return &c.shards[c.spread(key)%cacheShards]
 }
 
 func (c *cache[K, V]) get(key K) (value V, ok bool) {

@@ -301,11 +301,14 @@ type rights struct {
 func newRights(cat *authz.Catalogue, budget int64) *rights {
 	return &rights{
 		cat:       cat,
-		snapshots: newCache[rightsKey, *snapshot](budget / 2),
-		policies:  newCache[OrgID, *orgPolicy](budget / 4),
-		trees:     newCache[OrgID, *orgTrees](budget / 4),
+		snapshots: newCache[rightsKey, *snapshot](budget/2, func(k rightsKey) byte { return k.user[15] }),
+		policies:  newCache[OrgID, *orgPolicy](budget/4, lastByte),
+		trees:     newCache[OrgID, *orgTrees](budget/4, lastByte),
 	}
 }
+
+// lastByte spreads identifiers: those made here are random at their end.
+func lastByte(id OrgID) byte { return id[15] }
 
 // private returns rights with the same catalogue and no caches.
 func (r *rights) private() *rights { return &rights{cat: r.cat} }
