@@ -75,10 +75,10 @@ func (v *actorValue) sees(view Permission, r *Record) bool {
 }
 
 // mayGrant is the subset rule: nobody grants, assigns, edits or deletes what
-// contains a (permission, scope) that they do not hold.
-// What counts is held in org: rights in the current organization say nothing
-// about another one, nor about what is system-wide and counts in all of them (the
-// zero org), unless they are of scope System.
+// contains a (permission, scope) that they do not hold in org. Rights in the
+// current organization say nothing about another one, nor about what is
+// system-wide and counts in all of them (the zero org), unless they are of scope
+// System.
 func (w *work) mayGrant(org OrgID, masks []authz.Mask) error {
 	for n, m := range masks {
 		held := w.v.held(n)
