@@ -31,6 +31,10 @@
 // verification, and every change reads the rights again inside its transaction,
 // so that a demoted actor's racing call fails.
 //
+// A membership has one access profile, for administration and global rights, and
+// roles, for the rights on the host's objects. [Profiles.Shipped] has profiles to
+// begin with.
+//
 // A right is a [Permission] such as "user.edit", granted with a [Scope]: the
 // relations between actor and record for which it holds. OroCRM's ladder (User,
 // Business Unit, Division, Organization, Global) and AgileApps' teams and

@@ -290,3 +290,21 @@ func ExamplePolicy() {
 	// <nil>
 	// 20 [secret]
 }
+
+// The user of the README: everything that a new user needs.
+func ExampleUsers_Create_complete() {
+	ctx := context.Background()
+	m, first, actor := installation(&usermgmt.Config{Objects: []usermgmt.Object{
+		{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit"}}}})
+	regular, _ := m.Profiles().Shipped(ctx, actor, usermgmt.ProfileRegularUser)
+	sales, _ := m.Roles().Create(ctx, actor, usermgmt.NewRole{Org: actor.Org(), Name: "Sales",
+		Grants: []usermgmt.Grant{{Permission: "lead.edit", Scope: usermgmt.ScopeTeam}}})
+	user, err := m.Users().Create(ctx, actor, usermgmt.NewUser{
+		Username: "ann", Email: "ann@acme.example", FirstName: "Ann", LastName: "Arbor",
+		OwnerUnit: first.MainUnit.ID,
+		NewMembership: usermgmt.NewMembership{Profile: regular.ID, PrimaryTeam: first.RootTeam.ID,
+			Roles: []usermgmt.RoleAssignment{{Role: sales.ID}}},
+	})
+	fmt.Println(user.DisplayName(), err)
+	// Output: Ann Arbor <nil>
+}
