@@ -92,6 +92,11 @@ func (k *APIKeys) Generate(ctx context.Context, a Actor, req KeyRequest) (*NewKe
 		if req.ExpiresAt.IsZero() {
 			key.ExpiresAt = time.Time{}
 		}
+		st, err := w.tx.StandingOf(ctx, req.User, org)
+		if err != nil {
+			return err
+		}
+		key.Epoch = st.Epoch
 		if err := w.tx.PutAPIKey(ctx, key); err != nil {
 			return err
 		}

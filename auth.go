@@ -291,7 +291,8 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 			return err
 		}
 		v := &actorValue{door: DoorSession, subject: acc.User.ID, operator: acc.User.ID,
-			subjectName: acc.User.Username, operatorName: acc.User.Username, origin: req.Origin}
+			subjectName: auditName(acc.User.Username, acc.User.Kind), origin: req.Origin}
+		v.operatorName = v.subjectName
 		w = &work{m: m, tx: tx, v: v, now: now, op: p.op, verb: verbLogin}
 		w.on("user", acc.User.ID, acc.User.Org, acc.User.DisplayName())
 		if fresh.Credential.Epoch != acc.Credential.Epoch {

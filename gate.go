@@ -189,9 +189,9 @@ func (m *Manager) enter(ctx context.Context, s Store, st *Standing, v *actorValu
 	if err != nil {
 		return err
 	}
-	v.cat, v.rights, v.subjectName = m.rights.cat, snap, st.Username
+	v.cat, v.rights, v.subjectName = m.rights.cat, snap, auditName(st.Username, st.Kind)
 	if v.operator == v.subject {
-		v.operatorName = st.Username
+		v.operatorName = v.subjectName
 	}
 	return nil
 }

@@ -197,3 +197,18 @@ func TestCatalogueHoldsThePlatformsCapabilities(t *testing.T) {
 		assert.True(t, root.Has(p), p)
 	}
 }
+
+func TestEntriesSayThatAnAccountIsShared(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.New(t, nil)
+	desk := e.AddUser("desk", func(n *usermgmt.NewUser) { n.Kind = usermgmt.KindShared })
+	r := e.Login("desk")
+	_, err := e.Users().Update(t.Context(), r.Actor, desk.ID, desk.Version, usermgmt.UserUpdate{Phone: new("1")})
+	require.NoError(t, err)
+	for _, verb := range []string{"auth.login", "user.update"} {
+		entries, err := e.Audit().List(t.Context(), e.Root(), usermgmt.AuditQuery{Verb: verb, Operator: desk.ID, Limit: 1})
+		require.NoError(t, err)
+		require.Len(t, entries, 1, verb)
+		assert.Equal(t, "desk (shared account)", entries[0].Detail.OperatorName)
+	}
+}

@@ -282,7 +282,7 @@ func (m *Manager) stillProxied(ctx context.Context, s Store, ses *Session, v *ac
 	if operator.rights, err = m.rights.of(ctx, s, st, operator.app, operator.role, now); err != nil {
 		return err
 	}
-	v.operatorName = st.Username
+	v.operatorName = auditName(st.Username, st.Kind)
 	mem, r, err := m.memberRecord(ctx, s, ses.User, ses.Org)
 	if err != nil {
 		return unknownUser(err)
@@ -364,7 +364,8 @@ func (p *Proxy) SwitchBack(ctx context.Context, proxyToken string, origin Origin
 			return unknownUser(err)
 		}
 		v := &actorValue{door: DoorProxy, subject: ses.User, operator: ses.Operator, org: ses.Org, origin: origin,
-			operatorName: own.Standing.Username, subjectName: view.Standing.Username}
+			operatorName: auditName(own.Standing.Username, own.Standing.Kind),
+			subjectName:  auditName(view.Standing.Username, view.Standing.Kind)}
 		w := &work{m: m, tx: tx, v: v, now: now, op: operation, verb: verbSwitchBack}
 		w.on("session", ses.ID, ses.Org, "")
 		result, loggedOut = w.resume(ctx, &own, tok, origin)

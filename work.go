@@ -155,6 +155,14 @@ func (m *Manager) complete(e AuditEntry, v *actorValue, op OperationID, now time
 	return e
 }
 
+// auditName is the name of somebody who acts, as entries hold it.
+func auditName(username string, kind UserKind) string {
+	if kind == KindShared {
+		return username + " (shared account)"
+	}
+	return username
+}
+
 // digest is the SHA-256 over the salt and every part of the detail, each with
 // its length before it.
 func (d *AuditDetail) digest() [32]byte {
