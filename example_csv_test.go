@@ -6,28 +6,12 @@ import (
 	"strings"
 
 	"github.com/usermgmt/usermgmt"
-	"github.com/usermgmt/usermgmt/store/memory"
 )
 
 // Users are read from a file, of which one row is wrong, and written to another.
 func ExampleImports_Users() {
 	ctx := context.Background()
-	m, err := usermgmt.New(memory.New(), nil)
-	if err != nil {
-		panic(err)
-	}
-	first, err := m.Bootstrap(ctx, usermgmt.BootstrapRequest{
-		Organization: usermgmt.NewOrganization{Name: "Acme"},
-		Administrator: usermgmt.NewUser{Username: "root", Email: "root@acme.example", FirstName: "Ruth", LastName: "Root",
-			Password: "correct horse battery staple"},
-	})
-	if err != nil {
-		panic(err)
-	}
-	actor, err := m.ActorFor(ctx, usermgmt.ActorRequest{User: first.Administrator.ID})
-	if err != nil {
-		panic(err)
-	}
+	m, first, actor := installation(nil)
 	file := strings.NewReader(`username,first_name,last_name,email,business_unit,reports_to
 ann,Ann,Lee,ann@acme.example,Sales,bob
 bob,Bob,Fischer,bob@acme.example,Sales,
