@@ -57,6 +57,8 @@ func (d Door) String() string {
 // what they describe. Entry and detail are immutable, but for the folding of
 // identical refusals and for the erasure of a person, which removes details.
 type AuditEntry struct {
+	// ID is unique. The first entry of a change has the identifier of its
+	// Operation, so that there is one such entry if and only if it committed.
 	ID        AuditID
 	Operation OperationID
 	At        time.Time

@@ -123,7 +123,7 @@ func AuditVerbs() []string {
 		verbKeyGenerate, verbDeleteKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
 		"audit.record", verbEnter, verbLocked, verbLogin, verbLogout, verbBootstrap, verbBreakGlass,
 		verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
-		verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
+		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
 		verbProfileCreate, verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack,
 		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
 		verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserUnlock, verbUserAssign, verbUserAvatar, verbUserCreate,

@@ -3,11 +3,9 @@ package usermgmt
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/canon"
-	"github.com/usermgmt/usermgmt/internal/token"
 )
 
 // Auth verifies: passwords at login, session tokens and API keys at every
@@ -134,6 +132,8 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 	policy := m.policyOf(&home)
 	now := m.now()
 	until := policy.lockUntil(now)
+	// The entry of a success has the operation's identifier, and these come before it.
+	attempt, lock := newID[AuditEntry](), newID[AuditEntry]()
 	p := &proof{org: home, op: newID[Operation](), until: until}
 
 	standing := acc.standing()
@@ -163,12 +163,15 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 		reserved = ok
 		last = ok && policy.LockoutAttempts > 0 && state.Failures >= policy.LockoutAttempts
 		entries := []AuditEntry{m.attemptEntry(verb, reason, acc, v, p.op, now)}
+		entries[0].ID = attempt
 		var mails []Message
 		if last {
 			e := AuditEntry{Verb: verbLocked, Outcome: OutcomeDone, Org: acc.User.Org, Subject: acc.User.ID, TargetKind: "user", Target: acc.User.ID.String()}
 			e.Detail.TargetName, e.Detail.After = acc.User.Username, map[string]string{"auth_status": StatusLocked.String()}
 			e.Fields = []string{"auth_status"}
-			entries = append(entries, m.complete(e, v, p.op, now))
+			e = m.complete(e, v, p.op, now)
+			e.ID = lock
+			entries = append(entries, e)
 			if notice.To != "" {
 				mails = append(mails, notice)
 			}
@@ -180,7 +183,7 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 		return tx.AddMessages(ctx, mails...)
 	})
 	if err != nil {
-		return nil, err
+		return nil, inOperation(p.op, err)
 	}
 	p.locked = last
 	if last && notice.To != "" {
@@ -191,19 +194,19 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 	right, err := m.hasher.verify(ctx, acc.Credential.Hash, guess)
 	if err != nil {
 		if reserved {
-			err = errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
+			err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
 		}
-		return nil, err
+		return nil, inOperation(p.op, err)
 	}
 	if right && possible && reserved {
 		return p, nil
 	}
 	if last && policy.LockoutDisables {
 		if err := m.lockoutDisables(ctx, acc, v, p.op, now); err != nil {
-			return nil, err
+			return nil, inOperation(p.op, err)
 		}
 	}
-	return nil, &Error{Kind: ErrCredentials}
+	return nil, &Error{Kind: ErrCredentials, Operation: p.op}
 }
 
 // standing is the part of a standing that an account tells.
@@ -254,7 +257,7 @@ func (m *Manager) release(ctx context.Context, user UserID, p *proof) error {
 // last administrator stays enabled.
 func (m *Manager) lockoutDisables(ctx context.Context, acc *Account, v *actorValue, op OperationID, now time.Time) error {
 	return m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
-		w := &work{m: m, tx: tx, v: v, now: now, op: op, verb: verbUserDisable}
+		w := &work{m: m, tx: tx, v: v, now: now, op: op, verb: verbUserDisable, further: true}
 		w.on("user", acc.User.ID, acc.User.Org, acc.User.Username)
 		u, err := tx.UserByID(ctx, acc.User.ID)
 		if err != nil || !u.Enabled {
@@ -328,12 +331,12 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		return result, nil
 	}
 	if !isUnauthenticated(err) && !errors.Is(err, ErrCredentials) { // the password was right, and the user may be in
-		err = errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
+		err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
 	}
 	if isRefusal(err) && w != nil {
-		err = errors.Join(err, m.recordRefusal(ctx, Actor{w.v}, verbLogin, p.op, w, now, err))
+		err = also(err, m.recordRefusal(ctx, Actor{w.v}, verbLogin, p.op, w, now, err))
 	}
-	return nil, err
+	return nil, inOperation(p.op, err)
 }
 
 // rehash replaces a hash of outdated cost or scheme. That it may fail, or lose
@@ -357,93 +360,4 @@ func (m *Manager) rehash(ctx context.Context, acc *Account, password string) {
 	if err != nil {
 		m.cfg.Logger.InfoContext(ctx, "usermgmt: password hash not renewed", "user", acc.User.ID.String(), "error", err)
 	}
-}
-
-// Session verifies a session token and returns its actor. It is the call of
-// every request: one read, and now and then a write that extends the idle
-// limit. It does not say why a token is refused beyond the Rule, for logs.
-//
-// Errors: [ErrUnauthenticated].
-func (s *Auth) Session(ctx context.Context, sessionToken string, origin Origin) (Actor, error) {
-	const op = "Auth.Session"
-	m := s.m
-	if m.bound {
-		return Actor{}, withOp(op, errBound())
-	}
-	hash, ok := token.SessionHash(sessionToken)
-	if !ok {
-		return Actor{}, withOp(op, refusedEntry("malformed"))
-	}
-	view, err := m.store.SessionByToken(ctx, hash)
-	if err != nil {
-		return Actor{}, withOp(op, unknownUser(err))
-	}
-	now := m.now()
-	v := &actorValue{origin: origin, verified: now}
-	if err := m.admitSession(ctx, m.store, &view, v, now); err != nil {
-		return Actor{}, withOp(op, err)
-	}
-	if stale := now.Add(-touchAfter(view.Session.Idle)); view.Session.SeenAt.Before(stale) {
-		if err := m.store.TouchSession(ctx, view.Session.ID, now, stale); err != nil {
-			return Actor{}, withOp(op, err)
-		}
-	}
-	return Actor{v}, nil
-}
-
-// touchAfter is how old SeenAt may get before it is written again.
-func touchAfter(idle time.Duration) time.Duration { return min(idle/10, time.Minute) }
-
-// keyTouchAfter is how exact [APIKey.LastUsedAt] is.
-const keyTouchAfter = time.Hour
-
-// APIKey verifies an API key and returns its actor: the owner, with the owner's
-// present rights. It is one read, and a write once an hour. A key is never
-// exchanged for a session.
-//
-// Errors: [ErrUnauthenticated].
-func (s *Auth) APIKey(ctx context.Context, key string, origin Origin) (Actor, error) {
-	const op = "Auth.APIKey"
-	m := s.m
-	if m.bound {
-		return Actor{}, withOp(op, errBound())
-	}
-	_, hash, err := token.ParseAPIKey(key)
-	if err != nil {
-		return Actor{}, withOp(op, refusedEntry("malformed"))
-	}
-	view, err := m.store.APIKeyByHash(ctx, hash)
-	if err != nil {
-		return Actor{}, withOp(op, unknownUser(err))
-	}
-	now := m.now()
-	v := &actorValue{origin: origin, verified: now}
-	if err := m.admitKey(ctx, m.store, &view, v, now); err != nil {
-		return Actor{}, withOp(op, err)
-	}
-	if err := v.rights.fromAddress(origin.Address); err != nil {
-		return Actor{}, withOp(op, err)
-	}
-	if stale := now.Add(-keyTouchAfter); view.Key.LastUsedAt.Before(stale) {
-		if err := m.store.TouchAPIKey(ctx, view.Key.ID, now, stale); err != nil {
-			return Actor{}, withOp(op, err)
-		}
-	}
-	return Actor{v}, nil
-}
-
-// fromAddress checks the address against the ranges of the access profile.
-func (s *snapshot) fromAddress(address string) error {
-	if len(s.ranges) == 0 {
-		return nil
-	}
-	if addr, err := netip.ParseAddr(address); err == nil {
-		addr = addr.Unmap().WithZone("")
-		for _, r := range s.ranges {
-			if r.Contains(addr) {
-				return nil
-			}
-		}
-	}
-	return refusedEntry("address")
 }

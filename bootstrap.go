@@ -99,7 +99,7 @@ func (m *Manager) Bootstrap(ctx context.Context, req BootstrapRequest) (*Bootstr
 		out = &Bootstrapped{*created, u, role}
 		return w.flush(ctx)
 	})
-	return out, withOp(op, err)
+	return out, failed(op, operation, err)
 }
 
 // shipProfiles stores the shipped profiles and returns their identifiers.
@@ -164,7 +164,7 @@ func (m *Manager) BreakGlass(ctx context.Context, reason string, user UserID, pa
 		w := &work{m: m, tx: tx, v: &v, now: now, op: operation, verb: verbBreakGlass}
 		return w.breakGlass(ctx, &acc, hash)
 	})
-	return withOp(op, err)
+	return failed(op, operation, err)
 }
 
 func (w *work) breakGlass(ctx context.Context, acc *Account, hash string) error {

@@ -128,6 +128,10 @@ func TestAFailedLoginTellsNothingAboutTheAccount(t *testing.T) {
 					require.Error(t, err, what)
 					assert.Nil(t, r, what)
 					require.ErrorIs(t, err, usermgmt.ErrCredentials, what)
+					var told *usermgmt.Error
+					require.ErrorAs(t, err, &told, what)
+					assert.False(t, told.Operation.IsZero(), what)
+					told.Operation = usermgmt.OperationID{} // another one each time
 					if i == 0 && when == "cold" {
 						wantErr, wantCalls = fmt.Sprintf("%v|%#v|%+v", err, err, err), got
 						n := 0

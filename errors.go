@@ -39,7 +39,9 @@ var (
 	// (serialization, deadlock). Nothing happened; retry the whole unit of work.
 	ErrTransient = errors.New("transient failure")
 	// ErrOutcomeUnknown: the connection was lost while committing. The change
-	// may or may not have happened; ask by the operation's id.
+	// may or may not have happened; [Manager.Resolve] tells by Error.Operation.
+	// Without an operation nothing was recorded either ([Manager.Deliver], the
+	// verification of a session or a key): make the call again.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrOutsideTx: a store or manager that is not bound to a running unit of
 	// work was called from inside it. Use the bound one.
@@ -50,6 +52,11 @@ var (
 type Error struct {
 	// Op is the call that failed, such as "Users.Create". Empty in a store.
 	Op string
+	// Operation is the call as its audit entries name it, for
+	// [Manager.Resolve]. It is set by every call that changes something and
+	// records that, once it has begun to; zero in what only reads, in what is
+	// refused before it begins, and in a store.
+	Operation OperationID
 	// Kind is one of the package's sentinel errors; nil for an error of the
 	// host's.
 	Kind error
@@ -89,6 +96,9 @@ func (e *Error) Error() string {
 	switch {
 	case e.Kind != nil:
 		b.WriteString(e.Kind.Error())
+		if e.Kind == ErrOutcomeUnknown && !e.Operation.IsZero() { //nolint:errorlint // a kind is a sentinel
+			b.WriteString(" of operation " + e.Operation.String())
+		}
 	case e.Err == nil:
 		b.WriteString("unknown error")
 	}
@@ -155,6 +165,8 @@ func UserMessage(err error) string {
 	switch {
 	case err == nil:
 		return ""
+	case errors.Is(err, ErrOutcomeUnknown):
+		return "It is not known whether this was done. Please look."
 	case errors.Is(err, ErrCredentials):
 		return "The user name or password is wrong, or this account cannot log in."
 	case errors.Is(err, ErrUnauthenticated):
@@ -210,27 +222,60 @@ func invalid(field, rule, detail string) error {
 	return &Error{Kind: ErrInvalid, Field: field, Rule: rule, Detail: detail}
 }
 
-// withOp names the call in an error of this package and leaves others alone.
-func withOp(op string, err error) error {
+// withOp names the call in an error of this package and wraps others.
+func withOp(op string, err error) error { return failed(op, OperationID{}, err) }
+
+// inOperation says to which operation an error belongs, before the call is named.
+func inOperation(operation OperationID, err error) error { return failed("", operation, err) }
+
+// failed is withOp for a call that changes something. An error that has an
+// operation keeps it: it is that of a part of the call.
+func failed(op string, operation OperationID, err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok && e.Op == "" { //nolint:errorlint // only the outermost error is named
+	if inner := operationOf(err); !inner.IsZero() {
+		operation = inner
+	}
+	if e, ok := err.(*Error); ok && (e.Op == "" || e.Op == op) { //nolint:errorlint // only the outermost error is named
 		named := *e
-		named.Op = op
+		named.Op, named.Operation = op, operation
 		return &named
 	}
-	e := &Error{Op: op, Kind: kindOf(err), Err: err}
+	e := &Error{Op: op, Operation: operation, Kind: kindOf(err), Err: err}
 	if e.Err == e.Kind { //nolint:errorlint // a bare sentinel says no more than the kind
 		e.Err = nil
 	}
 	return e
 }
 
+// operationOf is the outermost operation that err names.
+func operationOf(err error) OperationID {
+	for e := (*Error)(nil); errors.As(err, &e); err = e.Err {
+		if !e.Operation.IsZero() {
+			return e.Operation
+		}
+	}
+	return OperationID{}
+}
+
+// also adds to err what went wrong besides. That is no longer of a kind: a call
+// that was refused for certain must not look like one to try again, or like one
+// whose outcome is unknown.
+func also(err, besides error) error {
+	if besides == nil {
+		return err
+	}
+	if kindOf(besides) != nil {
+		besides = errors.New(besides.Error())
+	}
+	return errors.Join(err, besides)
+}
+
 // kindOf is the sentinel that err matches, nil if it matches none.
 func kindOf(err error) error {
-	for _, kind := range [...]error{ErrNotFound, ErrInvalid, ErrConflict, ErrStale, ErrLimit, ErrPermission, ErrUnauthenticated,
-		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrOutcomeUnknown, ErrOutsideTx} {
+	for _, kind := range [...]error{ErrOutcomeUnknown, ErrNotFound, ErrInvalid, ErrConflict, ErrStale, ErrLimit, ErrPermission, ErrUnauthenticated,
+		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrOutsideTx} {
 		if errors.Is(err, kind) {
 			return kind
 		}

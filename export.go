@@ -83,7 +83,7 @@ func (s *Exports) CSV(ctx context.Context, a Actor, w io.Writer, opt ExportOptio
 	if ferr := x.finish(ctx, err); err == nil {
 		err = ferr
 	}
-	return x.rows, withOp(op, err)
+	return x.rows, failed(op, x.op, err)
 }
 
 // exporter is one export.
@@ -333,7 +333,7 @@ func (x *exporter) finish(ctx context.Context, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	now := x.m.now()
 	return x.m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
-		w := &work{m: x.m, tx: tx, v: &x.v, now: now, op: x.op, verb: verbExport}
+		w := &work{m: x.m, tx: tx, v: &x.v, now: now, op: x.op, verb: verbExport, further: true}
 		w.on("organization", x.org.ID, x.org.ID, x.org.Name)
 		w.record(nil, map[string]string{"rows": strconv.Itoa(x.rows)})
 		if cause != nil {

@@ -176,7 +176,7 @@ func TestNoWayInIsForgotten(t *testing.T) {
 	known := map[string]string{
 		"ActorFor": "wayHost in renew", "Refresh": "renew", "SystemActor": "no user", "Login": "carries only an origin", "completeLogin": "wayPassword",
 		"Session": "admitSession", "APIKey": "admitKey", "startSession": "admitSession", "resume": "admitSession",
-		"SwitchBack": "names for the audit entry", "stillProxied": "wayOperator",
+		"SwitchBack": "names for the audit entry", "Resolve": "no user", "stillProxied": "wayOperator",
 	}
 	for fn := range makers {
 		assert.Contains(t, known, fn, "%s makes an actor: which way does it pass?", fn)

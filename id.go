@@ -34,8 +34,10 @@ type (
 	OperationID   = ID[Operation]
 )
 
-// Operation is one call of a service. Its identifier is on every audit entry
-// and outbox message that the call wrote, and on errors of the call.
+// Operation is one call of a service that changes something; an import is one
+// operation a batch. Its identifier is on every audit entry and outbox message
+// that the call wrote, and on errors of the call. It is also the ID of one of
+// those entries: that which commits with the change, see [Manager.Resolve].
 type Operation struct{}
 
 func newID[E any]() ID[E] {

@@ -122,7 +122,8 @@ type ImportRow struct {
 // reported and changes nothing; the other rows go in.
 //
 // Rows go in by batches of at most a thousand. Each batch is atomic: users,
-// seats, mails, audit entries and the [Checkpoint]. It records "user.import"
+// seats, mails, audit entries and the [Checkpoint], and an operation of its
+// own: an error names that of the batch that failed. It records "user.import"
 // with its counts, the entries of the calls above for each user, and refusals
 // by reason. A dry run is one transaction, which is taken back; a store on which
 // writers wait for each other makes them wait for it. It records one entry.

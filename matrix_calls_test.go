@@ -16,6 +16,7 @@ var withoutActor = map[string]string{
 	"Manager.Bootstrap":   "works once, on an empty store; TestBootstrap…",
 	"Manager.BreakGlass":  "for whoever holds the store",
 	"Manager.Deliver":     "background work of the host",
+	"Manager.Resolve":     "tells yes or no to whoever holds the manager",
 	"Manager.SystemActor": "makes an actor with what the host gives it",
 	"Access.Catalogue":    "the same for everybody",
 	"Access.Placements":   "a read for the host's own checks",

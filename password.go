@@ -284,12 +284,12 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 	}
 	hash, err := m.newPassword(ctx, &acc.User, &proof.org, c.New, c.Confirm, c.Current)
 	if err != nil { // the current one was right, so no guess was made
-		err = errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
-		return nil, withOp(op, err)
+		err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
+		return nil, failed(op, proof.op, err)
 	}
 	token := newSessionToken()
 	var result *LoginResult
-	err = m.change(ctx, a, op, verbChangePassword, func(ctx context.Context, w *work) error {
+	err = m.changeIn(ctx, a, proof.op, op, verbChangePassword, func(ctx context.Context, w *work) error {
 		cred, err := w.storePassword(ctx, &acc, hash, false)
 		if err != nil {
 			return err
@@ -310,7 +310,7 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		return err
 	})
 	if err != nil { // the password was right
-		return nil, errors.Join(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
+		return nil, also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
 	}
 	return result, nil
 }

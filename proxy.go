@@ -384,7 +384,7 @@ func (p *Proxy) SwitchBack(ctx context.Context, proxyToken string, origin Origin
 		err = loggedOut
 	}
 	if err != nil {
-		return nil, withOp(op, err)
+		return nil, failed(op, operation, err)
 	}
 	return result, nil
 }

@@ -108,7 +108,9 @@ type UserQuery struct {
 	View View
 	// Now decides who is locked in ViewCannotLogIn.
 	Now time.Time
-	// Search keeps users whose SearchKey contains it.
+	// Search keeps users whose SearchKey contains it or, if it has fewer than
+	// three code points, users of whom a line of SearchKey begins with it: no
+	// index finds so little inside a text.
 	Search string
 	// Home keeps users whose home is the organization Org.
 	Home bool

@@ -47,6 +47,9 @@ import (
 // everything else there fails too, until Tx returns. Reads see the
 // transaction's own writes.
 //
+// A store that learns neither that a commit happened nor that it did not fails
+// with [ErrOutcomeUnknown], and does not run the function again.
+//
 // Getters fail with [ErrNotFound] if there is no such row. Errors of the
 // contract match with errors.Is and may be wrapped. Any other error is the
 // store's own and means that nothing happened. A call whose context is cancelled
@@ -357,7 +360,10 @@ type LicenceStore interface {
 // AuditStore keeps the audit log.
 type AuditStore interface {
 	// AppendAudit adds entries. An entry with a FoldKey that equals a stored
-	// one's adds its Count to that entry and sets its LastAt instead.
+	// one's adds its Count to that entry and sets its LastAt instead, and its
+	// ID does not count. Any other is [ErrConflict] (Field "id", Rule "taken")
+	// if an entry with its ID is stored: of two transactions that add one with
+	// the same ID at most one commits. [Manager.Resolve] relies on that.
 	AppendAudit(ctx context.Context, entries ...AuditEntry) error
 	// ListAudit returns a page of entries, newest first: in descending order of
 	// ID.

@@ -57,8 +57,11 @@ type User struct {
 	Prefix, FirstName, MiddleName, LastName, Suffix string
 	// NameKey orders lists: the canonical last name, first name and username.
 	NameKey string
-	// SearchKey is what a search looks into: the canonical forms of names,
-	// username and e-mail addresses, separated by line feeds.
+	// SearchKey is what a search looks into: canonical forms in lines, which are
+	// separated by line feeds. The lines are the first and last name, the last
+	// and first name, the username, each e-mail address, the middle name, and
+	// by itself every word inside a name, as "maria" of "anna-maria". So every
+	// word of a name begins a line; of usernames and addresses only the whole does.
 	SearchKey string
 
 	Birthday   Date

@@ -307,7 +307,35 @@ func searchKey(u *User, first, last []byte) string {
 	for _, s := range u.Emails {
 		b = appendFold(append(b, '\n'), s)
 	}
+	b = appendWords(appendWords(b, first), last)
+	if u.MiddleName != "" {
+		b = append(b, '\n')
+		n := len(b)
+		b = appendFold(b, u.MiddleName)
+		b = appendWords(b, b[n:])
+	}
 	return string(b)
+}
+
+// appendWords appends each word inside a folded name as a line of its own, but
+// not the one that the name begins with. A word is what stands between spaces,
+// hyphens and the like.
+func appendWords(b, name []byte) []byte {
+	line, inside := false, false
+	for i := 0; i < len(name); {
+		r, n := utf8.DecodeRune(name[i:])
+		part := unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsNumber(r)
+		if part && !inside && i > 0 {
+			line = true
+			b = append(b, '\n')
+		}
+		if part && line {
+			b = append(b, name[i:i+n]...)
+		}
+		inside = part
+		i += n
+	}
+	return b
 }
 
 // joins reports whether a folded name stays what it is between other names: it

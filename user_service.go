@@ -336,7 +336,9 @@ type Page[T any] struct {
 
 // List returns a page of the users whom the actor may see. q.Org defaults to the
 // actor's organization, and must be it but for actors of scope System; q.Now and
-// q.Visible are set by List. q.Search is compared in canonical form.
+// q.Visible are set by List. q.Search is compared in canonical form; with one or
+// two letters it finds what a word of a name, the username or an e-mail address
+// begins with, with more also what is inside.
 //
 // The order is total and pages continue after the last row seen, whatever
 // changed in between. q.Limit defaults to [DefaultPageSize].

@@ -313,3 +313,35 @@ func TestUsernameOnlyUsersWhereThePolicyAllows(t *testing.T) {
 	assert.Empty(t, u.EmailKey)
 	e.AddUser("nomail2", func(n *usermgmt.NewUser) { n.Email = "" })
 }
+
+// One or two letters find what a word of a name, the username or an address
+// begins with; more of them find what is inside as well.
+func TestShortSearchTermsFindBeginnings(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.New(t, nil)
+	add := func(username, first, middle, last string, emails ...string) {
+		e.AddUser(username, func(n *usermgmt.NewUser) {
+			n.FirstName, n.MiddleName, n.LastName, n.Email, n.Emails = first, middle, last, username+"@mail.test", emails
+		})
+	}
+	add("q11", "Anna Maria", "", "von der Tann")
+	add("q12", "Jean-Élie", "Zoé Ursula", "O\u2019Keefe")
+	add("q13", "(Bo) 2nd", "", "Smith", "xavier@home.test")
+	add("q15", "太郎", "", "山田")
+	add("w15", "İpek", "", "Müller-Lüdenscheidt")
+	for search, want := range map[string]string{
+		"an": "q11", "AN": "q11", "m": "q11 w15", "ma": "q11", "vo": "q11", "d": "q11", "de": "q11", "ta": "q11", "nn": "", "nna": "q11", "ria": "q11",
+		"j": "q12", "él": "q12", "É": "q12", "e\u0301": "q12", "zo": "q12", "ur": "q12", "oé": "", "zoé u": "q12", "o": "q12", "ke": "q12",
+		"bo": "q13", "2n": "q13", "sm": "q13", "xa": "q13", "ho": "", "home": "q13", "nd": "",
+		"太郎": "q15", "山": "q15", "田": "", "郎": "",
+		"q": "q11 q12 q13 q15", "w": "w15", "lü": "w15", "mü": "w15", "MÜ": "w15", "@": "", "5@": "", "5@m": "q15 w15",
+	} {
+		page, err := e.Users().List(t.Context(), e.Root(), usermgmt.UserQuery{Search: search, Sort: usermgmt.SortUsername})
+		require.NoError(t, err)
+		var found []string
+		for _, u := range page.Items {
+			found = append(found, u.Username)
+		}
+		assert.Equal(t, want, strings.Join(found, " "), "search for %q", search)
+	}
+}

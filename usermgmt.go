@@ -184,8 +184,13 @@ func isRefusal(err error) bool {
 // messages that fn adds. A refusal is recorded afterwards in a transaction of
 // its own. fn may run more than once.
 func (m *Manager) change(ctx context.Context, a Actor, op, verb string, fn func(ctx context.Context, w *work) error) error {
+	return m.changeIn(ctx, a, newID[Operation](), op, verb, fn)
+}
+
+// changeIn is change as part of an operation that has begun.
+func (m *Manager) changeIn(ctx context.Context, a Actor, operation OperationID, op, verb string,
+	fn func(ctx context.Context, w *work) error) error {
 	now := m.now()
-	operation := newID[Operation]()
 	var w *work
 	err := func() error {
 		if a.IsZero() {
@@ -213,9 +218,7 @@ func (m *Manager) change(ctx context.Context, a Actor, op, verb string, fn func(
 		return nil
 	}
 	if isRefusal(err) {
-		if rerr := m.recordRefusal(ctx, a, verb, operation, w, now, err); rerr != nil {
-			err = errors.Join(err, rerr)
-		}
+		err = also(err, m.recordRefusal(ctx, a, verb, operation, w, now, err))
 	}
-	return withOp(op, err)
+	return failed(op, operation, err)
 }

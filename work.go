@@ -24,6 +24,8 @@ type work struct {
 	now  time.Time
 	op   OperationID
 	verb string
+	// further: another transaction has the entry whose ID is the operation's.
+	further bool
 
 	// The record that the call is about, for the refusal's entry.
 	kind, target, name string
@@ -119,9 +121,13 @@ func (w *work) mailTo(u *User, to, kind string, values map[string]string) {
 		To: to, Kind: kind, Values: values, NotBefore: w.now, CreatedAt: w.now})
 }
 
-// flush writes the entries and messages.
+// flush writes the entries and messages. The first entry is the one that proves
+// the operation; it must be none that folds.
 func (w *work) flush(ctx context.Context) error {
 	if len(w.entries) > 0 {
+		if !w.further {
+			w.entries[0].ID = AuditID(w.op)
+		}
 		if err := w.tx.AppendAudit(ctx, w.entries...); err != nil {
 			return err
 		}

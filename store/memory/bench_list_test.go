@@ -92,7 +92,8 @@ func BenchmarkSearch(b *testing.B) {
 			}
 		}
 	}
-	b.Run("common", search("7@", 50))
+	b.Run("common", search("7@e", 50))
+	b.Run("two-letters", search("zz", 0))
 	b.Run("common-but-late", search("garcia", 50))
 	b.Run("one", search("smith524288", 1))
 	b.Run("none", search("zzzzqq", 0))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/usermgmt/usermgmt"
 )
@@ -30,9 +31,12 @@ type candidate struct {
 // userQuery is a query made ready.
 type userQuery struct {
 	usermgmt.UserQuery
-	v        *version
-	sp       *space // nil in the whole store
-	visible  *visible
+	v       *version
+	sp      *space // nil in the whole store
+	visible *visible
+	// begins is a line feed and Search if only beginnings of lines count, and
+	// empty otherwise.
+	begins   string
 	unitTree treeSet[usermgmt.BusinessUnit]
 	teamTree treeSet[usermgmt.Team]
 	// after is a user at the position, for comparing; nil is the beginning.
@@ -56,6 +60,12 @@ func (v *version) userQuery(q usermgmt.UserQuery) (*userQuery, error) {
 	}
 	if q.Visible.Nothing() {
 		return nil, nil
+	}
+	if q.Search != "" && utf8.RuneCountInString(q.Search) < 3 {
+		if strings.Contains(q.Search, "\n") {
+			return nil, nil
+		}
+		out.begins = "\n" + q.Search
 	}
 	if q.Org.IsZero() {
 		return out, nil
@@ -115,13 +125,21 @@ func (q *userQuery) match(c candidate) bool {
 	if !q.inView(u, m) ||
 		q.Kind != 0 && u.Kind != q.Kind ||
 		q.Newsletter != nil && u.Newsletter != *q.Newsletter ||
-		q.Search != "" && !strings.Contains(u.SearchKey, q.Search) {
+		q.Search != "" && !q.inKey(u.SearchKey) {
 		return false
 	}
 	if m != nil && !q.matchMember(u, m) {
 		return false
 	}
 	return q.visible.user(q.v, u, m)
+}
+
+// inKey reports whether the search finds the key.
+func (q *userQuery) inKey(key string) bool {
+	if q.begins == "" {
+		return strings.Contains(key, q.Search)
+	}
+	return strings.HasPrefix(key, q.Search) || strings.Contains(key, q.begins)
 }
 
 func (q *userQuery) matchMember(u *userRow, m *member) bool {
@@ -235,7 +253,11 @@ func (q *userQuery) searchArena(ctx context.Context) ([]candidate, error) {
 	var worst *userRow // the last one of a full page
 	steps := 0
 	var err error
-	q.v.users.search.find([]byte(q.Search), func(id usermgmt.UserID) bool {
+	text := q.Search
+	if q.begins != "" {
+		text = q.begins
+	}
+	q.v.users.search.find([]byte(text), func(id usermgmt.UserID) bool {
 		if steps++; steps%4096 == 0 {
 			if err = ctx.Err(); err != nil {
 				return false

@@ -7,8 +7,9 @@ import (
 	"github.com/usermgmt/usermgmt"
 )
 
-// arena holds the search keys of all users one after the other, each ended by
-// a line feed, so that a search that finds little is one pass over bytes. It
+// arena holds the search keys of all users one after the other, each with a
+// line feed before it, so that a search that finds little is one pass over
+// bytes, and one for the beginning of a line is one for a line feed and text. It
 // only grows, and all versions share it, each up to its own length. A key that
 // changed stays in it until it is made anew: what is found is looked at again.
 type arena struct {
@@ -19,7 +20,7 @@ type arena struct {
 
 type arenaChunk struct {
 	text []byte
-	ends []uint32 // of the keys in text, after the line feed
+	ends []uint32 // of the keys in text
 	ids  []usermgmt.UserID
 }
 
@@ -43,14 +44,15 @@ func (a *arena) add(key string, id usermgmt.UserID) {
 			ids:  make([]usermgmt.UserID, 0, size/32),
 		}
 	}
-	c.text = append(append(c.text, key...), '\n')
+	c.text = append(append(c.text, '\n'), key...)
 	c.ends = append(c.ends, uint32(len(c.text)))
 	c.ids = append(c.ids, id)
 	a.rows++
 }
 
-// find yields the users whose keys contain text, and perhaps some others and
-// some of them more than once, until yield returns false.
+// find yields the users whose keys, with a line feed before them, contain text,
+// and perhaps some others and some of them more than once, until yield returns
+// false.
 func (a *arena) find(text []byte, yield func(id usermgmt.UserID) bool) {
 	for i := range len(a.full) + 1 {
 		c := &a.last
@@ -68,7 +70,7 @@ func (a *arena) find(text []byte, yield func(id usermgmt.UserID) bool) {
 				return
 			}
 			// A hit that reaches into the next key says nothing of it.
-			if from+len(text) < int(c.ends[row]) {
+			if from+len(text) <= int(c.ends[row]) {
 				from = int(c.ends[row])
 			} else {
 				from++

@@ -187,8 +187,11 @@ func TestSearchByArena(t *testing.T) {
 		return nil
 	}))
 	v := s.current.Load()
+	q, err := v.userQuery(usermgmt.UserQuery{Org: org, Search: "9\n", Limit: 7})
+	require.NoError(t, err)
+	require.Nil(t, q, "no line begins with what ends one")
 	require.Less(t, v.users.search.rows, 12*250)
-	for _, text := range []string{"x1", "x49\ny", "y24", "9\n", "nobody", "\nx"} {
+	for _, text := range []string{"x1", "x", "y", "1", "y7", "x12", "x49\ny", "y24", "49\n", "9\ny", "nobody", "\ny2"} {
 		for _, desc := range []bool{false, true} {
 			q, err := v.userQuery(usermgmt.UserQuery{Org: org, Search: text, Desc: desc, Limit: 7})
 			require.NoError(t, err)

@@ -12,6 +12,7 @@ func auditCases() []testCase {
 		{"AuditValues", []string{"AppendAudit", "ListAudit"}, auditValues},
 		{"AuditOrder", []string{"AppendAudit", "ListAudit"}, auditOrder},
 		{"AuditFold", []string{"AppendAudit"}, auditFold},
+		{"AuditIdentifiers", []string{"AppendAudit"}, auditIdentifiers},
 		{"AuditConditions", []string{"ListAudit"}, auditConditions},
 		{"AuditVisible", []string{"ListAudit"}, auditVisible},
 	}
@@ -130,6 +131,52 @@ func auditFold(w *world) {
 	one.Count, one.LastAt = 2, at(3)
 	page := got(w.s.ListAudit(w.ctx, usermgmt.AuditQuery{After: other.ID, Limit: 1})).must(w)
 	equal(w, "entries folded in one call", []usermgmt.AuditEntry{one}, page)
+}
+
+// auditIdentifiers: no two entries have the same, but one that folds is none.
+func auditIdentifiers(w *world) {
+	entry := func(target string, n uint64, fold string) usermgmt.AuditEntry {
+		e := w.newAudit(target)
+		e.ID, e.FoldKey = idOf[usermgmt.AuditEntry](n), fold
+		return e
+	}
+	// In the order of identifiers, and out of it.
+	w.do(w.s.AppendAudit(w.ctx, entry("five", 5, ""), entry("folding", 6, "k"), entry("two", 2, "")))
+	for _, c := range []struct {
+		what    string
+		entries []usermgmt.AuditEntry
+	}{
+		{"the ID of an entry", []usermgmt.AuditEntry{entry("x", 5, "")}},
+		{"the ID of an entry that came late", []usermgmt.AuditEntry{entry("x", 2, "")}},
+		{"the ID of an entry that folds", []usermgmt.AuditEntry{entry("x", 6, "")}},
+		{"the ID of an entry, with a new FoldKey", []usermgmt.AuditEntry{entry("x", 5, "l")}},
+		{"the second of a call", []usermgmt.AuditEntry{entry("x", 7, ""), entry("x", 5, "")}},
+		{"the same ID twice in a call", []usermgmt.AuditEntry{entry("x", 7, ""), entry("x", 7, "")}},
+		{"the same late ID twice in a call", []usermgmt.AuditEntry{entry("x", 1, ""), entry("x", 1, "")}},
+	} {
+		w.refuse(c.what, isTaken("id"), func(ctx context.Context, tx usermgmt.Store) error {
+			return tx.AppendAudit(ctx, c.entries...)
+		})
+		if p := isTaken("id").problem(w.s.AppendAudit(w.ctx, c.entries...)); p != "" {
+			w.Errorf("%s, without a transaction, %s", c.what, p)
+		}
+	}
+	w.refuse("the same ID in two calls of a transaction", isTaken("id"), func(ctx context.Context, tx usermgmt.Store) error {
+		if err := tx.AppendAudit(ctx, entry("x", 8, "")); err != nil {
+			return err
+		}
+		return tx.AppendAudit(ctx, entry("x", 8, ""))
+	})
+	w.audits("the log after refusals", usermgmt.AuditQuery{}, "folding", "five", "two")
+
+	again := entry("again", 6, "k")
+	again.Count = 2
+	w.do(w.s.AppendAudit(w.ctx, again, entry("once more", 5, "k"), entry("seven", 7, "")))
+	w.audits("the log after folding", usermgmt.AuditQuery{}, "seven", "folding", "five", "two")
+	page := got(w.s.ListAudit(w.ctx, usermgmt.AuditQuery{Target: "folding", Limit: 1})).must(w)
+	if len(page) != 1 || page[0].Count != 4 {
+		w.Errorf("the folded entry is %v, want a Count of 4", page)
+	}
 }
 
 func auditConditions(w *world) {

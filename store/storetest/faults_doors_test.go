@@ -197,6 +197,30 @@ func (s neverFolds) AppendAudit(ctx context.Context, entries ...usermgmt.AuditEn
 	return s.Store.AppendAudit(ctx, entries...)
 }
 
+// repeatsEntries takes an entry whose ID is stored, or that of one before it in
+// the call, for one that it has already.
+type repeatsEntries struct {
+	base
+	inCall bool
+}
+
+func (s repeatsEntries) AppendAudit(ctx context.Context, entries ...usermgmt.AuditEntry) error {
+	var kept []usermgmt.AuditEntry
+	for _, e := range entries {
+		known := kept
+		if !s.inCall {
+			var err error
+			if known, err = s.Store.ListAudit(ctx, usermgmt.AuditQuery{Limit: everything}); err != nil {
+				return err
+			}
+		}
+		if e.FoldKey != "" || !slices.ContainsFunc(known, func(k usermgmt.AuditEntry) bool { return k.ID == e.ID }) {
+			kept = append(kept, e)
+		}
+	}
+	return s.Store.AppendAudit(ctx, kept...)
+}
+
 type countsOnce struct{ base }
 
 func (s countsOnce) AppendAudit(ctx context.Context, entries ...usermgmt.AuditEntry) error {

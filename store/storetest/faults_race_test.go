@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ func raceFaults() []fault {
 		{name: "checks a seat, then takes it", caught: "RaceForTheLastSeat", build: func(b base) usermgmt.Store { return slowSeats{b} }},
 		{name: "checks an attempt, then takes it", caught: "RaceForAttempts", build: func(b base) usermgmt.Store { return slowAttempts{b} }},
 		{name: "tells every caller that it ended the session", caught: "RaceToEndASession", build: func(b base) usermgmt.Store { return endsForAll{b} }},
+		{name: "checks for an audit entry, then adds it", caught: "RaceForAnAuditEntry", build: func(b base) usermgmt.Store { return slowEntries{b} }},
 		{name: "checks the version, then saves", caught: "RaceOfUpdates", build: func(b base) usermgmt.Store { return slowVersions{b} }},
 		{name: "reads a stamp, then writes it", caught: "RaceOfCounters", build: func(b base) usermgmt.Store { return slowRights{b} }},
 		{name: "reads messages, then claims them", caught: "RaceForMessages", build: func(b base) usermgmt.Store { return slowClaims{b} }},
@@ -69,6 +72,25 @@ func (s slowAttempts) ReserveAttempt(ctx context.Context, user usermgmt.UserID, 
 		err = s.ClearAttempts(ctx, user, rule.LockUntil)
 	}
 	return state, reserved, err
+}
+
+// slowEntries adds an entry whose ID was taken while it looked under another.
+type slowEntries struct{ base }
+
+func (s slowEntries) AppendAudit(ctx context.Context, entries ...usermgmt.AuditEntry) error {
+	if s.bound || len(entries) != 1 {
+		return s.Store.AppendAudit(ctx, entries...)
+	}
+	e := entries[0]
+	known, err := s.Store.ListAudit(ctx, usermgmt.AuditQuery{Operation: e.Operation, Limit: everything})
+	if err != nil || slices.ContainsFunc(known, func(k usermgmt.AuditEntry) bool { return k.ID == e.ID }) {
+		return s.Store.AppendAudit(ctx, e)
+	}
+	pause()
+	if err = s.Store.AppendAudit(ctx, e); errors.Is(err, usermgmt.ErrConflict) {
+		return nil
+	}
+	return err
 }
 
 type endsForAll struct{ base }

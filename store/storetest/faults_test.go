@@ -23,6 +23,10 @@ func faults() []fault {
 		{name: "turns pages around", caught: "UserListOrder", build: func(b base) usermgmt.Store { return reversesPages{b} }},
 		{name: "puts users without e-mail last", caught: "UserListOrderTies", build: func(b base) usermgmt.Store { return nullsLast{b} }},
 		{name: "takes a search for a pattern", caught: "UserListSearch", build: func(b base) usermgmt.Store { return patterns{b} }},
+		{name: "searches for one letter anywhere", caught: "UserListSearchShort", build: func(b base) usermgmt.Store { return searches{b, anywhere} }},
+		{name: "searches the first line only", caught: "UserListSearchShort", build: func(b base) usermgmt.Store { return searches{b, firstLine} }},
+		{name: "counts bytes of a search", caught: "UserListSearchShort", build: func(b base) usermgmt.Store { return searches{b, countsBytes} }},
+		{name: "searches for beginnings only", caught: "UserListSearch", build: func(b base) usermgmt.Store { return searches{b, beginnings} }},
 		{name: "ignores the version", caught: "OrgSave", build: func(b base) usermgmt.Store { return ignoresVersion{b} }},
 		{name: "inserts credentials", caught: "CredentialSave", build: func(b base) usermgmt.Store { return insertsCredentials{b} }},
 		{name: "hides the sentinel", caught: "OrgNames", build: func(b base) usermgmt.Store { return hidesSentinel{b} }},
@@ -61,6 +65,8 @@ func faults() []fault {
 		{name: "prunes without limit", caught: "SessionPrune", build: func(b base) usermgmt.Store { return prunesAll{b} }},
 		{name: "takes no seat back from a full pool", caught: "PoolBelowUsed", build: func(b base) usermgmt.Store { return keepsSeats{b} }},
 		{name: "does not fold", caught: "AuditFold", build: func(b base) usermgmt.Store { return neverFolds{b} }},
+		{name: "takes an audit entry again", caught: "AuditIdentifiers", build: func(b base) usermgmt.Store { return repeatsEntries{b, false} }},
+		{name: "takes an audit entry twice in a call", caught: "AuditIdentifiers", build: func(b base) usermgmt.Store { return repeatsEntries{b, true} }},
 		{name: "counts a fold once", caught: "AuditFold", build: func(b base) usermgmt.Store { return countsOnce{b} }},
 		{name: "shows the whole audit log", caught: "AuditVisible", build: func(b base) usermgmt.Store { return openLog{b} }},
 		{name: "includes the end of a time span", caught: "AuditConditions", build: func(b base) usermgmt.Store { return closedSpans{b} }},
@@ -196,6 +202,33 @@ type patterns struct{ base }
 func (s patterns) ListUsers(ctx context.Context, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 	q.Search = strings.Trim(q.Search, "%_")
 	return s.Store.ListUsers(ctx, q)
+}
+
+// searches looks for q.Search in its own way.
+type searches struct {
+	base
+	found func(key, search string) bool
+}
+
+func anywhere(key, search string) bool { return strings.Contains(key, search) }
+
+func firstLine(key, search string) bool { return strings.HasPrefix(key, search) }
+
+func beginnings(key, search string) bool { return strings.Contains("\n"+key, "\n"+search) }
+
+func countsBytes(key, search string) bool {
+	if len(search) < 3 {
+		return beginnings(key, search)
+	}
+	return anywhere(key, search)
+}
+
+func (s searches) ListUsers(ctx context.Context, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	search, limit := q.Search, q.Limit
+	q.Search, q.Limit = "", everything
+	users, err := s.Store.ListUsers(ctx, q)
+	users = slices.DeleteFunc(users, func(u usermgmt.User) bool { return search != "" && !s.found(u.SearchKey, search) })
+	return users[:min(limit, len(users))], err
 }
 
 type ignoresVersion struct{ base }

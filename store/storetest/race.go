@@ -20,6 +20,7 @@ func raceCases() []testCase {
 		{"RaceForTheLastSeat", []string{"ClaimSeats"}, raceSeats},
 		{"RaceForAttempts", []string{"ReserveAttempt"}, raceAttempts},
 		{"RaceToEndASession", []string{"EndSession"}, raceEndSession},
+		{"RaceForAnAuditEntry", []string{"AppendAudit"}, raceAudit},
 		{"RaceToReplaceAKey", []string{"PutAPIKey"}, raceKeys},
 		{"RaceOfUpdates", []string{"SaveOrg"}, raceUpdates},
 		{"RaceOfCounters", []string{"BumpStamps", "BumpRights", "RecordLogin", "AppendAudit", "ClaimSeats"}, raceCounters},

@@ -50,6 +50,55 @@ func raceCounters(w *world) {
 	w.audits("the folded log", usermgmt.AuditQuery{}, "same")
 }
 
+// raceAudit lets all add an entry with the same identifier, at once and while
+// the first is held back: one commits, whoever it is, and the others fail.
+func raceAudit(w *world) {
+	entry := w.newAudit("the one")
+	for range rounds() {
+		entry.ID = newID[usermgmt.AuditEntry](w)
+		w.contest("equal audit entries", 1, func(int) refusal { return isTaken("id") }, func(i int) func(context.Context, usermgmt.Store) error {
+			e := entry
+			e.Count = int64(i + 1)
+			return func(ctx context.Context, tx usermgmt.Store) error { return tx.AppendAudit(ctx, e) }
+		})
+
+		entry.ID = newID[usermgmt.AuditEntry](w)
+		var first, second error
+		w.within(w.patience, "a transaction that was held back", func() {
+			held, coming := make(chan struct{}), make(chan struct{})
+			var done sync.WaitGroup
+			done.Go(func() {
+				var once sync.Once
+				first = retry(func() error {
+					return w.s.Tx(w.ctx, func(ctx context.Context, tx usermgmt.Store) error {
+						err := tx.AppendAudit(ctx, entry)
+						once.Do(func() { close(held) })
+						<-coming
+						return err
+					})
+				})
+			})
+			<-held
+			close(coming)
+			second = retry(func() error { return w.s.AppendAudit(w.ctx, entry) })
+			done.Wait()
+		})
+		if first == nil {
+			first, second = second, first
+		}
+		if second != nil {
+			w.Errorf("of two that add the same entry both failed: %v and %v", first, second)
+		} else if p := isTaken("id").problem(first); p != "" {
+			w.Errorf("the second of two that add the same entry %s", p)
+		}
+	}
+	var want []string
+	for range rounds() {
+		want = append(want, "the one", "the one")
+	}
+	w.audits("the log after the race", usermgmt.AuditQuery{}, want...)
+}
+
 // raceLockOrg lets every administrator resign unless they are the last: what is
 // checked under the lock is still so when it is written.
 func raceLockOrg(w *world) {

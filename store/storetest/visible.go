@@ -112,7 +112,7 @@ func userListVisibleCombined(w *world) {
 		q    usermgmt.UserQuery
 		want string
 	}{
-		{"search", usermgmt.UserQuery{Visible: below, Search: "e"}, "annex guest leaf mid"},
+		{"search", usermgmt.UserQuery{Visible: below, Search: "mail"}, "annex guest leaf mid"},
 		{"search for one", usermgmt.UserQuery{Visible: below, Search: "lea"}, "leaf"},
 		{"search for one unseen", usermgmt.UserQuery{Visible: below, Search: "top"}, ""},
 		{"home", usermgmt.UserQuery{Visible: below, Home: true}, "annex leaf mid"},
