@@ -12,6 +12,10 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAKCOUNT ?= 20
+PLANUSERS ?= 1000000
+
+# The packages whose tests run on every store.
+SERVICES := . ./usermgmthttp ./examples/quickstart
 
 # The directories of all modules, the root first.
 MODULES := $(shell find . -name go.mod -not -path '*/testdata/*' -not -path '*/.*/*' -exec dirname {} \; | LC_ALL=C sort)
@@ -27,8 +31,12 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: ## Run all tests of every module, with the race detector, in random order
+test: ## Run all tests of every module, with the race detector, in random order; those of the services on each store
 	@$(call each,go test ./... -race -shuffle=on $(TESTFLAGS))
+	@for s in pgx sql; do \
+		echo "# services on $$s"; \
+		USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on $(TESTFLAGS) || exit 1; \
+	done
 
 .PHONY: build
 build: ## Compile every package of every module
@@ -56,6 +64,10 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=pattern BENCHTIME=1s)
 	@$(call each,go test ./... -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem)
+
+.PHONY: plans
+plans: ## Look at the plans of all statements on PLANUSERS (1000000) users
+	@USERMGMT_PLANS=$(PLANUSERS) go test ./store/postgres -run '^TestPlans$$' -timeout 0 -v | grep -v '^=== '
 
 # A fuzz run that found nothing may end with "context deadline exceeded" (a race in
 # Go's coordinator, go.dev/issue/75804, mended in Go 1.27). Such a run, known by no

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -28,7 +29,7 @@ func newCompany(t *testing.T, cfg *usermgmt.Config) *company {
 		cfg = &usermgmt.Config{}
 	}
 	cfg.Objects = append(cfg.Objects, usermgmt.Object{Name: "deal", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit", "delete"}})
-	c := &company{Env: usermgmttest.New(t, cfg)}
+	c := &company{Env: usermgmttest.NewOn(t, teststores.New(t), cfg)}
 	c.sales = c.AddTeam("Sales", c.RootTeam.ID).ID
 	c.north = c.AddTeam("North", c.sales).ID
 	c.south = c.AddTeam("South", c.sales).ID

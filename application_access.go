@@ -190,15 +190,11 @@ func (w *work) keepsRole(ctx context.Context, user UserID, e *AccessEntry) error
 	if len(mem.Roles) > 0 || len(entries) > 1 {
 		return nil
 	}
-	set, err := w.tx.Policy(ctx, e.Org)
+	org, err := w.compiled(ctx, e.Org)
 	if err != nil {
 		return err
 	}
-	trees, err := w.m.rights.private().treesOf(ctx, w.tx, e.Org, 0)
-	if err != nil {
-		return err
-	}
-	if len(compilePolicy(w.m.rights.cat, set).teamEntries(teamsAt(&mem, w.now), trees)) > 0 {
+	if len(org.policy.teamEntries(teamsAt(&mem, w.now), org.trees)) > 0 {
 		return nil
 	}
 	return conflict("roles", "last_role", "the user would have no role")

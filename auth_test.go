@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -20,7 +21,7 @@ func login(e *usermgmttest.Env, t testing.TB, name, password string) (*usermgmt.
 
 func TestLoginByUsernameOrEmail(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	e.AddUser("ann", nil)
 	for _, name := range []string{"ann", "ANN", "ann@acme.test", "Ann@ACME.test"} {
 		r, err := login(e, t, name, usermgmttest.Password)
@@ -36,7 +37,7 @@ func TestLoginByUsernameOrEmail(t *testing.T) {
 
 func TestSessionEndsAtIdleAndAbsoluteLimit(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	r := e.Login("root")
 	tok := r.Token.Reveal()
 	verify := func() error { _, err := e.Auth().Session(t.Context(), tok, here); return err }
@@ -51,7 +52,7 @@ func TestSessionEndsAtIdleAndAbsoluteLimit(t *testing.T) {
 func TestLockoutAndActivate(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyOroCRM()
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	ann := e.AddUser("ann", nil)
 	for range 10 {
 		_, err := login(e, t, "ann", "wrong")

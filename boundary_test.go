@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -92,7 +93,7 @@ func TestObjectsAreNotSetFreeWithoutRightsOnThem(t *testing.T) {
 
 func TestTheHomeOrganizationKeepsIdentity(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	other := e.AddOrg("Other")
 	ann := e.AddUser("ann", nil)
 	place := func(profile string) usermgmt.NewMembership {
@@ -114,7 +115,7 @@ func TestTheHomeOrganizationKeepsIdentity(t *testing.T) {
 
 func TestForeignAndMissingLeaveTheSameTrace(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	other := e.AddOrg("Other")
 	olaf := e.AddUser("olaf", func(n *usermgmt.NewUser) { n.OwnerUnit, n.PrimaryTeam = other.MainUnit.ID, other.RootTeam.ID })
 	admin := e.AddUser("admin2", func(n *usermgmt.NewUser) { n.Profile = e.Profile(usermgmt.ProfileAdministrator) })
@@ -132,7 +133,7 @@ func TestForeignAndMissingLeaveTheSameTrace(t *testing.T) {
 
 func TestEveryOrganizationSeesWhatLeavingChangedThere(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	other := e.AddOrg("Other")
 	ann := e.AddUser("ann", nil)
 	_, err := e.Members().Add(t.Context(), e.Root(), ann.ID, other.Organization.ID, usermgmt.NewMembership{

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
-	"github.com/usermgmt/usermgmt/store/memory"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -170,7 +170,7 @@ func newNest(t *testing.T) *nest {
 	t.Helper()
 	n := &nest{aviary: newAviary(t)}
 	logger := slog.New(slog.NewJSONHandler(lockedWriter{n.aviary}, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))
-	n.Env = usermgmttest.NewOn(t, memory.New(), &usermgmt.Config{Logger: logger})
+	n.Env = usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Logger: logger})
 	return n
 }
 
@@ -399,7 +399,7 @@ func (n *nest) inner(ctx context.Context) {
 // The stored hash is in an export only where the organization marked it.
 func TestAHashIsExportedOnlyIfMarked(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ctx := t.Context()
 	acc, err := e.Store.AccountByLogin(ctx, "root")
 	require.NoError(t, err)

@@ -138,7 +138,7 @@ func TestLabelsLeadBack(t *testing.T) {
 // TestProblemsHoldNoCause: a store may speak of values in the cause.
 func TestProblemsHoldNoCause(t *testing.T) {
 	t.Parallel()
-	m, err := New(&writes{}, nil)
+	m, err := New(&importStore{}, nil)
 	require.NoError(t, err)
 	b := &importBatch{imp: &importer{report: &ImportReport{}}, refused: map[string]bool{}}
 	w := &work{m: m, v: &nobody}

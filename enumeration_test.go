@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
-	"github.com/usermgmt/usermgmt/store/memory"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -114,7 +114,7 @@ func TestAFailedLoginTellsNothingAboutTheAccount(t *testing.T) {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
 			var seen calls
-			e, names := suspects(t, hookStore{memory.New(), seen.add})
+			e, names := suspects(t, hookStore{teststores.New(t), seen.add})
 			seen.take()
 			var wantErr string
 			var wantCalls []string
@@ -164,7 +164,7 @@ func dropAddresses(s string) string {
 func TestTheGuessThatLocksCostsTheSameAsAnyOther(t *testing.T) {
 	t.Parallel()
 	var seen calls
-	e := usermgmttest.NewOn(t, hookStore{memory.New(), seen.add}, nil)
+	e := usermgmttest.NewOn(t, hookStore{teststores.New(t), seen.add}, nil)
 	e.AddUser("ann", nil)
 	seen.take()
 	var want []string
@@ -183,7 +183,7 @@ func TestTheGuessThatLocksCostsTheSameAsAnyOther(t *testing.T) {
 // then, and never for a locked user.
 func TestOnlyTheRightPasswordIsToldWhyItDoesNotHelp(t *testing.T) {
 	t.Parallel()
-	e, _ := suspects(t, memory.New())
+	e, _ := suspects(t, teststores.New(t))
 	for name, rule := range map[string]string{"disabled": "disabled", "deactivated": "deactivated", "reserved": "reserved",
 		"expired": "expired", "must-reset": "password_reset", "no-membership": "no_membership"} {
 		_, err := login(e, t, name, usermgmttest.Password)
@@ -201,7 +201,7 @@ func TestOnlyTheRightPasswordIsToldWhyItDoesNotHelp(t *testing.T) {
 // same counter as a login.
 func TestAWrongCurrentPasswordCostsAHashAndCounts(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	for label, password := range wrongPasswords {
 		before := usermgmt.HashesOf(e.Manager)
@@ -217,7 +217,7 @@ func TestAWrongCurrentPasswordCostsAHashAndCounts(t *testing.T) {
 // A name that is a password, typed into the wrong box, must not be kept.
 func TestTheTypedNameOfAnUnknownUserIsNotRecorded(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	_, err := login(e, t, "My-Secret-Typed-Into-The-Name", "x")
 	require.ErrorIs(t, err, usermgmt.ErrCredentials)
 	entries, err := e.Store.ListAudit(t.Context(), usermgmt.AuditQuery{Limit: 1000})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/internal/csvcell"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -71,7 +72,7 @@ func auditOf(t *testing.T, e *usermgmttest.Env, verb string) []usermgmt.AuditEnt
 
 func TestExportHoldsEverybodyWithNames(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	sales := e.AddUnit("Sales; North", e.MainUnit.ID)
 	team := e.AddTeam("Dealers", e.RootTeam.ID)
 	boss := e.AddUser("boss", nil)
@@ -120,7 +121,7 @@ func mapKeys(t *testing.T, e *usermgmttest.Env) []string {
 
 func TestExportHoldsMarkedFieldsOnly(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	markFields(t, e, "username", "password", "auth_status", "login_count", "id", "display_name", "organization")
 	e.Login("root")
 	rows := exported(t, e, e.Root(), usermgmt.ExportOptions{})
@@ -143,7 +144,7 @@ func TestExportHoldsMarkedFieldsOnly(t *testing.T) {
 
 func TestEveryFieldCanBeExported(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	markFields(t, e, usermgmt.ExportFields()...)
 	rows := exported(t, e, e.Root(), usermgmt.ExportOptions{})
 	assert.Len(t, rows[0], len(usermgmt.ExportFields()))
@@ -157,7 +158,7 @@ func TestEveryFieldCanBeExported(t *testing.T) {
 // teams and those below.
 func TestExportHoldsWhatTheActorMaySee(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	north := e.AddTeam("North", e.RootTeam.ID)
 	below := e.AddTeam("Far North", north.ID)
 	in := func(team usermgmt.TeamID) func(*usermgmt.NewUser) {
@@ -183,7 +184,7 @@ func TestExportHoldsWhatTheActorMaySee(t *testing.T) {
 // see.
 func TestExportNeedsBothRights(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	boss := e.AddUser("boss", nil)
 	ann := e.AddUser("ann", func(n *usermgmt.NewUser) { n.ReportsTo = boss.ID })
 	role, err := e.Roles().Create(t.Context(), e.Root(), usermgmt.NewRole{Name: "Exporter", Org: e.Organization.ID,
@@ -201,7 +202,7 @@ func TestExportNeedsBothRights(t *testing.T) {
 
 func TestExportIsRecordedBeforeAndAfter(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	var seen []usermgmt.Outcome
 	w := writerFunc(func(p []byte) (int, error) {
 		for _, entry := range auditOf(t, e, "user.export") {
@@ -238,7 +239,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestBrokenOffExportIsRecorded(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	full := errors.New("disk full")
 	_, err := e.Exports().CSV(t.Context(), e.Root(), writerFunc(func([]byte) (int, error) { return 0, full }), usermgmt.ExportOptions{})
 	require.ErrorIs(t, err, full)
@@ -260,7 +261,7 @@ func TestBrokenOffExportIsRecorded(t *testing.T) {
 // home organization.
 func TestMembersFromElsewhereKeepTheirPassword(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	other := e.AddOrg("Other")
 	_, err := e.Members().Add(t.Context(), e.Root(), e.Administrator.ID, other.Organization.ID, usermgmt.NewMembership{
 		Profile: e.Profile(usermgmt.ProfileAdministrator), PrimaryTeam: other.RootTeam.ID,
@@ -279,7 +280,7 @@ func FuzzExportCSV(f *testing.F) {
 	f.Add("Ann", "=cmd()", "a;b", `c\`)
 	f.Add("'", "\ufeff", "", ";")
 	f.Add("+1", `"`, "a,b", " x ")
-	e := usermgmttest.New(f, nil)
+	e := usermgmttest.NewOn(f, teststores.New(f), nil)
 	ann := e.AddUser("ann", nil)
 	fields := usermgmt.DefaultExportFields()
 	root := e.Root()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/usermgmt/usermgmt/internal/canon"
 )
@@ -13,7 +12,8 @@ import (
 // until the transaction has committed.
 type importBatch struct {
 	imp     *importer
-	careful bool // each row can be undone alone
+	careful bool         // each row can be undone alone
+	store   *importStore // nil if careful
 
 	rows, created, updated, unchanged, failed int
 
@@ -40,6 +40,11 @@ const (
 // alone.
 func (imp *importer) batch(ctx context.Context, rows []importRow) error {
 	return imp.commit(ctx, func(ctx context.Context, b *importBatch, w *work) error {
+		if b.store != nil {
+			if err := b.store.load(ctx, rows, imp.opt.Source); err != nil {
+				return err
+			}
+		}
 		for i := range rows {
 			var got outcome
 			err := b.guard(ctx, w, func(ctx context.Context, w *work) (err error) {
@@ -102,6 +107,10 @@ func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b 
 			return &Error{Kind: ErrPermission, Permission: PermUserImport}
 		}
 		w.known = make(map[OrgID]compiledOrg)
+		if !b.careful {
+			b.store = newImportStore(w.tx, imp.org)
+			w.tx = b.store
+		}
 		if err := do(ctx, b, w); err != nil {
 			return err
 		}
@@ -183,55 +192,16 @@ func (b *importBatch) guard(ctx context.Context, w *work, do func(ctx context.Co
 		}
 		return err
 	}
-	watched := &writes{Store: w.tx}
-	w.tx = watched
+	b.store.wrote = false
 	err := do(ctx, w)
-	w.tx = watched.Store
 	switch {
 	case err == nil:
 		return nil
-	case watched.any && isRowProblem(err):
+	case b.store.wrote && isRowProblem(err):
 		return errCareful
 	}
 	undo()
 	return err
-}
-
-// writes notices whether the work for a row has written anything. It knows the
-// writes of users, memberships and units; audit entries and mails come last.
-type writes struct {
-	Store
-	any bool
-}
-
-func (s *writes) SaveUnit(ctx context.Context, u BusinessUnit) error {
-	s.any = true
-	return s.Store.SaveUnit(ctx, u)
-}
-
-func (s *writes) SaveUser(ctx context.Context, u User) error {
-	s.any = true
-	return s.Store.SaveUser(ctx, u)
-}
-
-func (s *writes) SaveMembership(ctx context.Context, m Membership) error {
-	s.any = true
-	return s.Store.SaveMembership(ctx, m)
-}
-
-func (s *writes) SaveCredential(ctx context.Context, c Credential) error {
-	s.any = true
-	return s.Store.SaveCredential(ctx, c)
-}
-
-func (s *writes) ClaimSeats(ctx context.Context, org OrgID, t LicenceType, n int) error {
-	s.any = true
-	return s.Store.ClaimSeats(ctx, org, t, n)
-}
-
-func (s *writes) EndSessions(ctx context.Context, user UserID, org OrgID, keep SessionID, at time.Time, reason string) (int, error) {
-	s.any = true
-	return s.Store.EndSessions(ctx, user, org, keep, at, reason)
 }
 
 // problem reports why a row failed, in all its parts; what is no matter of the
@@ -277,29 +247,28 @@ func (b *importBatch) problem(w *work, line int, err error) error {
 // find finds the user whom a row is about; nil if there is none.
 func (b *importBatch) find(ctx context.Context, w *work, u *User) (*User, error) {
 	if u.ExternalID != "" && u.Source != "" {
-		other, err := w.tx.UserByExternalID(ctx, u.Source, u.ExternalID)
-		switch {
-		case err == nil:
-			return &other, nil
-		case !isNotFound(err):
+		same, err := w.tx.UsersByExternalID(ctx, u.Source, []string{u.ExternalID})
+		if err != nil {
 			return nil, err
+		}
+		if len(same) > 0 {
+			return &same[0], nil
 		}
 	}
 	key, err := canon.Username(u.Username)
 	if err != nil {
 		return nil, nil //nolint:nilerr // nobody has such a name; making the user will say what is wrong with it
 	}
-	acc, err := w.tx.AccountByLogin(ctx, key)
-	switch {
-	case isNotFound(err):
-		return nil, nil
-	case err != nil:
+	named, err := w.tx.UsersByLogin(ctx, []string{key})
+	if err != nil || len(named) == 0 {
 		return nil, err
-	case acc.User.UsernameKey != key,
-		u.ExternalID != "" && acc.User.ExternalID != "" && (acc.User.Source != u.Source || acc.User.ExternalID != u.ExternalID):
+	}
+	other := &named[0]
+	if other.UsernameKey != key ||
+		u.ExternalID != "" && other.ExternalID != "" && (other.Source != u.Source || other.ExternalID != u.ExternalID) {
 		return nil, conflict("username", "taken", "belongs to another user")
 	}
-	return &acc.User, nil
+	return other, nil
 }
 
 // person finds a member of the organization named in a cell: by username or
@@ -313,11 +282,15 @@ func (w *work) person(ctx context.Context, org OrgID, text string) (UserID, erro
 	if err != nil {
 		return UserID{}, &Error{Kind: ErrNotFound}
 	}
-	acc, err := w.tx.AccountByLogin(ctx, key)
-	if err == nil {
-		_, err = w.m.colleague(ctx, w.tx, acc.User.ID, org)
+	named, err := w.tx.UsersByLogin(ctx, []string{key})
+	if err != nil {
+		return UserID{}, err
 	}
-	return acc.User.ID, err
+	if len(named) == 0 {
+		return UserID{}, &Error{Kind: ErrNotFound}
+	}
+	_, err = w.m.colleague(ctx, w.tx, named[0].ID, org)
+	return named[0].ID, err
 }
 
 // setSuperior sets whom a user reports to.

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
-	"github.com/usermgmt/usermgmt/store/memory"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -60,7 +60,7 @@ const header = "username,first_name,last_name,email"
 
 func TestImportCreatesChangesAndLeavesAlone(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	file := header + ",title,reports_to|ann,Ann,Lee,ann@x.test,Dr,bob|bob,Bob,Lee,bob@x.test,'=x,|"
 	r := imported(t, e, e.Root(), file, defaults(e))
 	assert.Equal(t, [4]int{2, 0, 0, 0}, tally(r))
@@ -90,7 +90,7 @@ func TestImportCreatesChangesAndLeavesAlone(t *testing.T) {
 // rule, and no value.
 func TestImportReportsBadRowsAndTakesTheOthers(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	file := header + ",enabled,kind,birthday,country,password,owner_unit,roles,reports_to|" +
 		"good,A,B,good@x.test,,,,,,,,|" +
 		"x,A,B,secret-value,maybe,robot,1.2.2000,XX,hunter2secret,Nowhere,Nothing,|" + // line 3
@@ -127,7 +127,7 @@ func TestImportReportsBadRowsAndTakesTheOthers(t *testing.T) {
 
 func TestImportRefusesBadHeaders(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	for file, want := range map[string][]string{
 		"":                              {"file required"},
 		"username,colour|":              {"colour unknown_column"},
@@ -159,7 +159,7 @@ func TestImportRefusesBadHeaders(t *testing.T) {
 // TestAFileWithAFaultChangesNothing: a file that can seek is looked at first.
 func TestAFileWithAFaultChangesNothing(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	opt := defaults(e)
 	opt.MaxRows = 1
 	file := header + "\nann,A,L,ann@x.test\nbob,B,L,bob@x.test\n"
@@ -178,7 +178,7 @@ func TestAFileWithAFaultChangesNothing(t *testing.T) {
 
 func TestDryRunTakesEverythingBack(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	var file strings.Builder
 	file.WriteString(header + ",owner_unit,reports_to\n")
 	for i := range 1500 {
@@ -212,7 +212,7 @@ func TestDryRunTakesEverythingBack(t *testing.T) {
 
 func TestImportTakesHashesAndNeverPasswords(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	bcrypt := "$2y$04$Fl.H6Ux4Gk1iUu1ZHWYcEO7TXVlYFZqVPqR7yoLAm9.OhMZcP2ZNu"
 	ssha := "{SSHA}AhdUPgFBzwi+Cr5Dqc/3QOXxGqBzYWx0"
 	r := imported(t, e, e.Root(), header+",password|ann,A,L,ann@x.test,"+bcrypt+"|bob,B,L,bob@x.test,"+ssha+"|cid,C,L,cid@x.test,letmein|",
@@ -240,7 +240,7 @@ func TestImportTakesHashesAndNeverPasswords(t *testing.T) {
 
 func TestImportByExternalID(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	opt := defaults(e)
 	opt.Source = "hr"
 	imported(t, e, e.Root(), header+",external_id|ann,Ann,Lee,ann@x.test,17|", opt)
@@ -264,7 +264,7 @@ func TestImportByExternalID(t *testing.T) {
 // TestImportObeysTheRulesOfTheCalls: scope, subset rule, seats.
 func TestImportObeysTheRulesOfTheCalls(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	north := e.AddTeam("North", e.RootTeam.ID)
 	admin := e.AddUser("admin", func(n *usermgmt.NewUser) {
 		n.PrimaryTeam, n.Profile, n.Units = north.ID, e.Profile(usermgmt.ProfileTeamAdministrator), []usermgmt.UnitID{e.MainUnit.ID}
@@ -296,7 +296,7 @@ func TestImportObeysTheRulesOfTheCalls(t *testing.T) {
 
 func TestImportChangesAccessSettings(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	east := e.AddUnit("East", e.MainUnit.ID)
 	sales := e.AddUnit("Sales", east.ID)
 	e.AddUnit("Sales", e.MainUnit.ID)
@@ -328,7 +328,7 @@ func TestImportChangesAccessSettings(t *testing.T) {
 
 func TestServicesAndTheirPersonsInAnyOrder(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	file := header + ",kind,responsible|robot,,,,service,ann|other,,,,service,nobody|ann,A,L,ann@x.test,,|"
 	r := imported(t, e, e.Root(), file, defaults(e))
 	assert.Equal(t, [4]int{2, 0, 0, 1}, tally(r))
@@ -338,7 +338,7 @@ func TestServicesAndTheirPersonsInAnyOrder(t *testing.T) {
 
 func TestImportGoesOnWhereItBrokeOff(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	rows := func(fail error) func(func(usermgmt.ImportRow, error) bool) {
 		return func(yield func(usermgmt.ImportRow, error) bool) {
 			columns := strings.Split(header, ",")
@@ -376,7 +376,7 @@ func TestImportGoesOnWhereItBrokeOff(t *testing.T) {
 // TestImportOutlivesItsActor: an import may take longer than an actor lives.
 func TestImportOutlivesItsActor(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	login := e.Login("root")
 	opt := defaults(e)
 	opt.Progress = func(int) { e.Clock.Advance(50 * time.Second) }
@@ -409,7 +409,7 @@ func TestImportOutlivesItsActor(t *testing.T) {
 func TestExportThenImportGivesTheSameUsers(t *testing.T) {
 	t.Parallel()
 	world := func() *usermgmttest.Env {
-		e := usermgmttest.New(t, nil)
+		e := usermgmttest.NewOn(t, teststores.New(t), nil)
 		a := e.AddUnit("A/B; C\\", e.MainUnit.ID)
 		e.AddUnit("Twin", a.ID)
 		e.AddUnit("Twin", e.MainUnit.ID)
@@ -504,7 +504,7 @@ func TestImportOfRealPeople(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string][2]int{"example-people.csv": {150, 0}, "european-people.csv": {150, 203}} {
 		data := realFile(t, name)
-		e := usermgmttest.New(t, nil)
+		e := usermgmttest.NewOn(t, teststores.New(t), nil)
 		opt := defaults(e)
 		opt.CreateUnits, opt.Source = true, "ldap"
 		opt.Columns = map[string]string{"distinguished_name": "external_id"}
@@ -531,7 +531,7 @@ func TestPoliciesMayAllowRealPeopleWithoutMail(t *testing.T) {
 	data := realFile(t, "european-people.csv")
 	policy := usermgmt.PolicyNIST()
 	policy.UsernameOnly = true
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &policy})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &policy})
 	opt := defaults(e)
 	opt.CreateUnits = true
 	opt.Columns = map[string]string{"distinguished_name": ""}
@@ -548,7 +548,7 @@ func FuzzImportCSV(f *testing.F) {
 	f.Add([]byte("username,external_id,source,reports_to,responsible,password\r\nroot,1,s,root,root,{SSHA}x\r\n"))
 	f.Add([]byte("username,teams\nroot,\"My Team[2026-01-01T00:00:00Z,)\"\nroot,\n\"\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e := usermgmttest.NewOn(t, memory.New(), nil)
+		e := usermgmttest.NewOn(t, teststores.New(t), nil)
 		opt := defaults(e)
 		opt.CreateUnits, opt.IgnoreUnknown = true, true
 		r, err := e.Imports().Users(t.Context(), e.Root(), io.MultiReader(bytes.NewReader(data)), opt)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -17,7 +18,7 @@ func TestParallelSessionsAreLimited(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyNIST()
 	p.MaxSessions = 2
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	ann := e.AddUser("ann", nil)
 	var sessions []*usermgmt.LoginResult
 	for range 3 {
@@ -85,7 +86,7 @@ func TestKeysFollowTheirOwner(t *testing.T) {
 
 func TestADemandedChangeIsNotEvadedByAKey(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	key, err := e.APIKeys().Generate(t.Context(), e.As(ann.ID), usermgmt.KeyRequest{User: ann.ID})
 	require.NoError(t, err)
@@ -116,7 +117,7 @@ func TestAssignmentsCountInTheirTime(t *testing.T) {
 
 func TestAnActorIsForOneRequest(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	a := e.Root()
 	e.Clock.Advance(time.Minute + time.Microsecond)
 	_, err := e.Users().List(t.Context(), a, usermgmt.UserQuery{})
@@ -131,7 +132,7 @@ func TestAnActorIsForOneRequest(t *testing.T) {
 
 func TestDeliveryTriesAgainAndGivesUp(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	require.NoError(t, e.Passwords().Set(t.Context(), e.Root(), ann.ID, otherPassword, "", false))
 	e.Mail.Fail(errors.New("mailbox full"))
@@ -153,7 +154,7 @@ func TestDeliveryTriesAgainAndGivesUp(t *testing.T) {
 
 func TestNothingIsSentForWhatWasRolledBack(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	root := e.Root()
 	boom := errors.New("the host changed its mind")
@@ -178,7 +179,7 @@ func TestNothingIsSentForWhatWasRolledBack(t *testing.T) {
 
 func TestCatalogueHoldsThePlatformsCapabilities(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, &usermgmt.Config{Objects: []usermgmt.Object{{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view"}}}})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view"}}}})
 	all := map[string]bool{}
 	for _, o := range e.Access().Catalogue() {
 		for _, a := range o.Actions {
@@ -200,7 +201,7 @@ func TestCatalogueHoldsThePlatformsCapabilities(t *testing.T) {
 
 func TestEntriesSayThatAnAccountIsShared(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	desk := e.AddUser("desk", func(n *usermgmt.NewUser) { n.Kind = usermgmt.KindShared })
 	r := e.Login("desk")
 	_, err := e.Users().Update(t.Context(), r.Actor, desk.ID, desk.Version, usermgmt.UserUpdate{Phone: new("1")})

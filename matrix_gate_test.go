@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -29,7 +30,7 @@ type doorman struct {
 
 func newDoorman(t *testing.T) *doorman {
 	t.Helper()
-	d := &doorman{Env: usermgmttest.New(t, nil), t: t}
+	d := &doorman{Env: usermgmttest.NewOn(t, teststores.New(t), nil), t: t}
 	ctx := t.Context()
 	d.ann = d.AddUser("ann", func(n *usermgmt.NewUser) { n.Profile = d.Profile(usermgmt.ProfileAdministrator) }).ID
 	bob := d.AddUser("bob", nil)
@@ -223,7 +224,7 @@ func (d *doorman) membership(enabled bool) error {
 // T-SES-04: an organization that was disabled must not give its sessions back.
 func TestSessionsDoNotComeBackWithTheOrganization(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	org := e.AddOrg("Beta")
 	e.AddUser("bea", func(n *usermgmt.NewUser) { n.OwnerUnit, n.PrimaryTeam = org.MainUnit.ID, org.RootTeam.ID })
 	r := e.Login("bea")
@@ -240,7 +241,7 @@ func TestALockoutThatDisablesEndsTheSessions(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyNIST()
 	p.LockoutDisables = true
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	ann := e.AddUser("ann", nil)
 	r := e.Login("ann")
 	for range p.LockoutAttempts {
@@ -257,7 +258,7 @@ func TestALockoutThatDisablesEndsTheSessions(t *testing.T) {
 // without one: T-LOCK-07.
 func TestAStrangersGuessesDoNotStopAServicesKey(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	svc := e.AddUser("nightly-job", func(n *usermgmt.NewUser) {
 		n.Kind, n.Password, n.Responsible = usermgmt.KindService, "", e.Administrator.ID
 	})

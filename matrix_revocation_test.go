@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -103,7 +104,7 @@ func TestAProxyLoginGivesNothingThatLasts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := usermgmttest.New(t, nil)
+			e := usermgmttest.NewOn(t, teststores.New(t), nil)
 			team := e.AddTeam("middle", e.RootTeam.ID)
 			operator := e.AddUser("operator", func(n *usermgmt.NewUser) {
 				n.PrimaryTeam, n.Profile = team.ID, e.Profile(usermgmt.ProfileTeamAdministrator)
@@ -121,7 +122,7 @@ func TestAProxyLoginGivesNothingThatLasts(t *testing.T) {
 // Even if the host denies nothing besides, what is always denied is.
 func TestAnEmptyDenyListStillDeniesOnesOwnCredentials(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, &usermgmt.Config{Proxy: usermgmt.ProxyConfig{Deny: []usermgmt.Permission{}}})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Proxy: usermgmt.ProxyConfig{Deny: []usermgmt.Permission{}}})
 	ctx := t.Context()
 	ann := e.AddUser("ann", func(n *usermgmt.NewUser) { n.Profile = e.Profile(usermgmt.ProfileAdministrator) })
 	bob := e.AddUser("bob", nil)
@@ -142,7 +143,7 @@ func TestTheLastAdministratorStaysOverEveryPath(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyNIST()
 	p.LockoutDisables = true
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	ctx := t.Context()
 	org := e.AddOrg("Beta")
 	bea := e.AddUser("bea", func(n *usermgmt.NewUser) {
@@ -199,7 +200,7 @@ func firstErr(r []usermgmt.BulkResult, err error) error {
 // The primary administrator is whom support logs in as: somebody who is in.
 func TestThePrimaryAdministratorIsActive(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", func(n *usermgmt.NewUser) { n.Profile = e.Profile(usermgmt.ProfileAdministrator) })
 	require.NoError(t, e.Users().Disable(t.Context(), e.Root(), ann.ID))
 	o, err := e.Orgs().Get(t.Context(), e.Root(), e.Organization.ID)
@@ -309,7 +310,7 @@ func TestASecondMembershipHasNothingOfTheFirst(t *testing.T) {
 // Choosing a weak new password is no guess at the present one.
 func TestARightCurrentPasswordNeverLocks(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	for range 12 {
 		_, err := e.Passwords().Change(t.Context(), e.As(ann.ID), usermgmt.PasswordChange{Current: usermgmttest.Password, New: "short"})

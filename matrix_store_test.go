@@ -143,6 +143,16 @@ func (h hookStore) UsersByID(ctx context.Context, ids []usermgmt.UserID) ([]user
 	return h.Store.UsersByID(ctx, ids)
 }
 
+func (h hookStore) UsersByLogin(ctx context.Context, keys []string) ([]usermgmt.User, error) {
+	h.hook("UsersByLogin")
+	return h.Store.UsersByLogin(ctx, keys)
+}
+
+func (h hookStore) UsersByExternalID(ctx context.Context, source string, externalIDs []string) ([]usermgmt.User, error) {
+	h.hook("UsersByExternalID")
+	return h.Store.UsersByExternalID(ctx, source, externalIDs)
+}
+
 func (h hookStore) AccountByLogin(ctx context.Context, key string) (usermgmt.Account, error) {
 	h.hook("AccountByLogin")
 	return h.Store.AccountByLogin(ctx, key)

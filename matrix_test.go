@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -82,7 +83,7 @@ func (c *cell) version() int64 {
 func newPlan(t *testing.T) *plan {
 	t.Helper()
 	p := &plan{
-		Env: usermgmttest.New(t, &usermgmt.Config{Objects: []usermgmt.Object{
+		Env: usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{
 			{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit"}}}}),
 		actors: map[string]usermgmt.Actor{}, tokens: map[string]string{}, users: map[string]*usermgmt.User{},
 		teams: map[string]usermgmt.TeamID{}, units: map[string]usermgmt.UnitID{}, orgs: map[string]*usermgmt.Organization{},

@@ -48,7 +48,7 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 		return err
 	}
 	if len(m.Roles) == 0 && len(access) == 0 && len(policy.teamEntries(teamsAt(m, w.now), trees)) == 0 {
-		entries, err := w.tx.AccessOf(ctx, u.ID, m.Org)
+		entries, err := w.accessOf(ctx, u, m.Org)
 		if err != nil {
 			return err
 		}
@@ -82,19 +82,34 @@ func (w *work) compiled(ctx context.Context, org OrgID) (compiledOrg, error) {
 	if o, ok := w.known[org]; ok {
 		return o, nil
 	}
-	set, err := w.tx.Policy(ctx, org)
+	st, err := w.stamps(ctx, org)
 	if err != nil {
 		return compiledOrg{}, err
 	}
-	trees, err := w.m.rights.private().treesOf(ctx, w.tx, org, 0)
-	if err != nil {
-		return compiledOrg{}, err
-	}
-	o := compiledOrg{compilePolicy(w.m.rights.cat, set), trees}
-	if w.known != nil {
+	o, err := w.m.rights.reading().org(ctx, w.tx, &st)
+	if err == nil && w.known != nil {
 		w.known[org] = o
 	}
-	return o, nil
+	return o, err
+}
+
+// trees returns the trees of an organization as they are now.
+func (w *work) trees(ctx context.Context, org OrgID) (*orgTrees, error) {
+	st, err := w.stamps(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	return w.m.rights.reading().treesOf(ctx, w.tx, org, st.Trees)
+}
+
+// stamps reads the present stamps of an organization. For an actor who is nobody
+// there they are zero, which nothing in the caches matches.
+func (w *work) stamps(ctx context.Context, org OrgID) (Standing, error) {
+	st, err := w.tx.StandingOf(ctx, w.v.subject, org)
+	if isNotFound(err) {
+		return Standing{Org: org}, nil
+	}
+	return st, err
 }
 
 func (w *work) normalizeMembership(m *Membership) {
@@ -231,10 +246,19 @@ func (w *work) reaches(m *Membership, teams []TeamID, units []UnitID, masks []au
 	return nil
 }
 
+// accessOf returns the access entries of a user, of which one who is being made
+// has none.
+func (w *work) accessOf(ctx context.Context, u *User, org OrgID) ([]AccessEntry, error) {
+	if u.Version == 0 {
+		return nil, nil
+	}
+	return w.tx.AccessOf(ctx, u.ID, org)
+}
+
 // reachesWith checks what a member already has, in all applications, against
 // teams and units that are added.
-func (w *work) reachesWith(ctx context.Context, policy *orgPolicy, trees *orgTrees, m *Membership, access []ApplicationAccess, teams []TeamID, units []UnitID) error {
-	entries, err := w.tx.AccessOf(ctx, m.User, m.Org)
+func (w *work) reachesWith(ctx context.Context, policy *orgPolicy, trees *orgTrees, u *User, m *Membership, access []ApplicationAccess, teams []TeamID, units []UnitID) error {
+	entries, err := w.accessOf(ctx, u, m.Org)
 	if err != nil {
 		return err
 	}
@@ -311,5 +335,5 @@ func (w *work) checkPlaces(ctx context.Context, u *User, before, m *Membership, 
 	if len(join)+len(units) == 0 {
 		return nil
 	}
-	return w.reachesWith(ctx, policy, trees, m, access, join, units)
+	return w.reachesWith(ctx, policy, trees, u, m, access, join, units)
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
 func TestBootstrapOnce(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	assert.True(t, e.Organization.Provider)
 	assert.Equal(t, e.Administrator.ID, e.Organization.PrimaryAdmin)
 	_, err := e.Bootstrap(t.Context(), usermgmt.BootstrapRequest{Organization: usermgmt.NewOrganization{Name: "Second"},
@@ -24,7 +25,7 @@ func TestBootstrapOnce(t *testing.T) {
 
 func TestBreakGlass(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	require.NoError(t, e.Users().Deactivate(t.Context(), e.Root(), ann.ID, usermgmt.DeactivateOptions{}))
 	require.ErrorIs(t, e.BreakGlass(t.Context(), "", ann.ID, otherPassword), usermgmt.ErrInvalid)
@@ -43,7 +44,7 @@ func TestBreakGlass(t *testing.T) {
 
 func TestOrganizationsAreKeptApart(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	other := e.AddOrg("Other")
 	ann := e.AddUser("ann", nil)
 	olaf := e.AddUser("olaf", func(n *usermgmt.NewUser) {
@@ -77,7 +78,7 @@ func TestOrganizationsAreKeptApart(t *testing.T) {
 
 func TestEndingAMembershipEndsEverythingInIt(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	s := e.Login("ann")
 	key, err := e.APIKeys().Generate(t.Context(), e.As(ann.ID), usermgmt.KeyRequest{User: ann.ID})
@@ -100,7 +101,7 @@ func TestEndingAMembershipEndsEverythingInIt(t *testing.T) {
 
 func TestOrganizationSwitch(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	other := e.AddOrg("Other")
 	ann := e.AddUser("ann", nil)
 	r := e.Login("ann")
@@ -127,7 +128,7 @@ func TestOrganizationSwitch(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	require.ErrorIs(t, e.Units().Delete(t.Context(), e.Root(), e.MainUnit.ID), usermgmt.ErrConflict, "the last unit stays")
 	a := e.AddUnit("A", usermgmt.UnitID{})
 	b := e.AddUnit("B", a.ID)
@@ -146,7 +147,7 @@ func TestUnits(t *testing.T) {
 
 func TestApplicationsLimitWhatIsReached(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, &usermgmt.Config{Objects: []usermgmt.Object{
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{
 		{Name: "lead", Ownership: usermgmt.OwnedByOrganization, Actions: []string{"view"}}}})
 	crm, err := e.Applications().Create(t.Context(), e.Root(), usermgmt.NewApplication{Name: "CRM", Objects: []string{"lead"}})
 	require.NoError(t, err)
@@ -205,7 +206,7 @@ func TestExplainNamesWhatIsMissing(t *testing.T) {
 
 func TestAddressRangesOfProfiles(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	profile, err := e.Profiles().Create(t.Context(), e.Root(), usermgmt.NewProfile{Name: "Office only", IPRanges: []usermgmt.IPRange{
 		{From: netip.MustParseAddr("192.0.2.0"), To: netip.MustParseAddr("192.0.2.255")},
 		{From: netip.MustParseAddr("2001:db8::"), To: netip.MustParseAddr("2001:db8::ffff")}}})
@@ -228,7 +229,7 @@ func TestAddressRangesOfProfiles(t *testing.T) {
 
 func TestShippedProfilesAreClonedNotChanged(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	id := e.Profile(usermgmt.ProfileAdministrator)
 	f, err := e.Profiles().Get(t.Context(), e.Root(), id)
 	require.NoError(t, err)
@@ -246,7 +247,7 @@ func TestShippedProfilesAreClonedNotChanged(t *testing.T) {
 
 func TestHostActionsAreRecordedInTheHostsTransaction(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	err := e.Audit().Record(t.Context(), e.Root(), usermgmt.HostEvent{Verb: "lead.convert", TargetKind: "lead", Target: "42",
 		After: map[string]string{"stage": "won"}})
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -30,7 +31,7 @@ func TestPresetPoliciesReportEveryBrokenRule(t *testing.T) {
 		{usermgmt.PolicyAgileApps(), "abcde", []string{"password min_length"}},
 		{usermgmt.PolicyAgileApps(), "abcdef", nil},
 	} {
-		e := usermgmttest.New(t, &usermgmt.Config{Policy: &c.policy})
+		e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &c.policy})
 		n := usermgmt.NewUser{Username: "anna", Email: "a@acme.test", FirstName: "Anneliese", LastName: "B", OwnerUnit: e.MainUnit.ID,
 			Password: c.password, NewMembership: usermgmt.NewMembership{Profile: e.Profile(usermgmt.ProfileRegularUser),
 				PrimaryTeam: e.RootTeam.ID, Roles: []usermgmt.RoleAssignment{{Role: e.Regular.ID}}}}
@@ -41,7 +42,7 @@ func TestPresetPoliciesReportEveryBrokenRule(t *testing.T) {
 
 func TestChangeOwnPassword(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	e.AddUser("ann", nil)
 	one, two := e.Login("ann"), e.Login("ann")
 	change := func(a usermgmt.Actor, current, next, confirm string) (*usermgmt.LoginResult, error) {
@@ -69,7 +70,7 @@ func TestChangeOwnPassword(t *testing.T) {
 
 func TestWrongCurrentPasswordCountsTowardsTheLock(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	s := e.Login("ann")
 	for range 10 {
@@ -85,7 +86,7 @@ func TestWrongCurrentPasswordCountsTowardsTheLock(t *testing.T) {
 
 func TestDemandedChangeGivesARestrictedSession(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	require.NoError(t, e.Passwords().Set(t.Context(), e.Root(), ann.ID, otherPassword, otherPassword, true))
 	r, err := login(e, t, "ann", otherPassword)
@@ -105,7 +106,7 @@ func TestDemandedChangeGivesARestrictedSession(t *testing.T) {
 
 func TestSetPasswordIsTold(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	require.NoError(t, e.Passwords().Set(t.Context(), e.Root(), ann.ID, otherPassword, "", false))
 	_, err := e.Deliver(t.Context(), 10)
@@ -120,7 +121,7 @@ func TestSuggestedPasswordsObeyThePolicy(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyOroCRM()
 	p.Special, p.MinLength = true, 20
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	seen := map[string]bool{}
 	for range 50 {
 		s, err := e.Passwords().Suggest(t.Context(), e.Organization.ID)
@@ -134,7 +135,7 @@ func TestSuggestedPasswordsObeyThePolicy(t *testing.T) {
 func TestLockEndsByItselfWhereThePolicySaysSo(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyAgileApps()
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	e.AddUser("ann", nil)
 	for range 5 {
 		_, err := login(e, t, "ann", "wrong")
@@ -154,7 +155,7 @@ func TestLockoutMayDisableButNotTheLastAdministrator(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyAgileApps()
 	p.LockoutDisables = true
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	ann := e.AddUser("ann", nil)
 	for _, name := range []string{"ann", "root"} {
 		for range 5 {
@@ -174,7 +175,7 @@ func TestLockoutMayDisableButNotTheLastAdministrator(t *testing.T) {
 
 func TestOverloadIsTypedAndCountsNothing(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -11,7 +11,7 @@ import (
 
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/internal/testonly"
-	"github.com/usermgmt/usermgmt/store/memory"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 )
 
 func TestScopeText(t *testing.T) {
@@ -112,7 +112,7 @@ func FuzzPermissionNames(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, object, action, grant string, ownership, scope uint8) {
 		own := usermgmt.Object{Name: object, Ownership: usermgmt.Ownership(ownership), Actions: []string{action}}
-		store := memory.New()
+		store := teststores.New(t)
 		cheap := &usermgmt.HashConfig{MemoryKiB: 8, Passes: 1, Permit: testonly.Permit{Weak: true}}
 		plain, err := usermgmt.New(store, &usermgmt.Config{Hash: cheap})
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -265,7 +266,7 @@ func TestTheSingleSignOnIdentityOfAStrongerUserIsOutOfReach(t *testing.T) {
 
 func TestStrictProxyLoginRefusesStrongerTargets(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, &usermgmt.Config{Proxy: usermgmt.ProxyConfig{Strict: true}})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Proxy: usermgmt.ProxyConfig{Strict: true}})
 	ctx := t.Context()
 	e.AddUser("lead", func(n *usermgmt.NewUser) { n.Profile = e.Profile(usermgmt.ProfileTeamAdministrator) })
 	ann := e.AddUser("ann", nil)

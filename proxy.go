@@ -193,7 +193,7 @@ func (p *Proxy) Login(ctx context.Context, a Actor, req ProxyRequest) (*LoginRes
 			after["reason"] = req.Reason
 		}
 		w.on("user", req.Target, w.v.org, mem.User.DisplayName())
-		result, err = w.startSession(ctx, ses, tok)
+		result, err = w.startSession(ctx, ses, st, tok)
 		if err != nil {
 			return err
 		}
@@ -397,7 +397,7 @@ func (w *work) resume(ctx context.Context, own *SessionView, tok sessionToken, o
 	view := SessionView{Session: ses, Standing: own.Standing}
 	v := &actorValue{origin: origin, verified: w.now}
 	inside := *w.m
-	inside.rights = w.m.rights.private()
+	inside.rights = w.m.rights.reading()
 	if err := inside.admitSession(ctx, w.tx, &view, v, w.now); err != nil {
 		return nil, err
 	}

@@ -135,7 +135,7 @@ func (w *work) checkProxyList(ctx context.Context, l *ProxyList) error {
 			break
 		}
 	}
-	trees, err := w.m.rights.private().treesOf(ctx, w.tx, l.Org, 0)
+	trees, err := w.trees(ctx, l.Org)
 	if err != nil {
 		return err
 	}

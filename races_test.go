@@ -16,6 +16,7 @@ import (
 
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/internal/testonly"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/store/memory"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
@@ -255,21 +256,45 @@ type raceResult struct {
 
 func (r raceResult) holds() bool { return r.won >= r.min && r.won <= r.max && r.broken == "" }
 
-// race runs body on the memory store, on a store without isolation, and on the
-// same with a planted fault, which the body must catch.
-func race(t *testing.T, fault func() *plant, body func(t *testing.T, store usermgmt.Store) raceResult) {
+// course is where a race takes place: two stores on the same data, each of which
+// has a manager, as two processes of a host have.
+type course [2]usermgmt.Store
+
+func alone(s usermgmt.Store) course { return course{s, s} }
+
+// envs are the installations of the two managers. Racer i belongs to envs[i%2].
+type envs [2]*usermgmttest.Env
+
+func (c course) start(t *testing.T, cfg *usermgmt.Config) (*usermgmttest.Env, envs) {
 	t.Helper()
-	t.Run("memory", func(t *testing.T) {
+	e := usermgmttest.NewOn(t, c[0], cfg)
+	other := *e
+	other.Store = c[1]
+	other.Manager = other.NewManager(cfg)
+	return e, envs{e, &other}
+}
+
+func (e envs) of(i int) *usermgmttest.Env { return e[i%2] }
+
+// race runs body on the chosen store, on a store without isolation, and on the
+// same with a planted fault, which the body must catch.
+func race(t *testing.T, fault func() *plant, body func(t *testing.T, c course) raceResult) {
+	t.Helper()
+	t.Run(string(teststores.Chosen()), func(t *testing.T) {
 		t.Parallel()
 		for range raceRounds() {
-			r := body(t, memory.New())
+			a, b := teststores.Pair(t)
+			r := body(t, course{a, b})
 			require.True(t, r.holds(), "%+v", r)
 		}
 	})
+	if teststores.Chosen() != teststores.Memory {
+		return // the rest has been seen there
+	}
 	t.Run("each call commits", func(t *testing.T) {
 		t.Parallel()
 		for range raceRounds() {
-			r := body(t, newCommitted(&plant{}))
+			r := body(t, alone(newCommitted(&plant{})))
 			require.True(t, r.holds(), "%+v", r)
 		}
 	})
@@ -277,7 +302,7 @@ func race(t *testing.T, fault func() *plant, body func(t *testing.T, store userm
 		t.Parallel()
 		var last raceResult
 		for range 20 {
-			if last = body(t, newCommitted(fault())); !last.holds() {
+			if last = body(t, alone(newCommitted(fault()))); !last.holds() {
 				return
 			}
 		}
@@ -325,12 +350,12 @@ func winners(errs []error, kinds ...error) (r raceResult) {
 
 func TestTheLastSeatGoesToOne(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-		e := usermgmttest.NewOn(t, store, nil)
+	race(t, split, func(t *testing.T, c course) raceResult {
+		e, both := c.start(t, nil)
 		require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, usermgmt.LicencePlatform, 4)) // root has one
 		root := e.Root()
 		errs := storm(racers, func(i int) error {
-			_, err := e.Users().Create(t.Context(), root, newcomer(e, fmt.Sprintf("user%d", i), fmt.Sprintf("user%d@acme.test", i)))
+			_, err := both.of(i).Users().Create(t.Context(), root, newcomer(e, fmt.Sprintf("user%d", i), fmt.Sprintf("user%d@acme.test", i)))
 			return err
 		})
 		r := winners(errs, usermgmt.ErrLimit)
@@ -374,8 +399,8 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			race(t, noLock, func(t *testing.T, store usermgmt.Store) raceResult {
-				e := usermgmttest.NewOn(t, store, nil)
+			race(t, noLock, func(t *testing.T, c course) raceResult {
+				e, both := c.start(t, nil)
 				org := e.AddOrg("Beta")
 				var admins [2]usermgmt.UserID
 				var actors [2]usermgmt.Actor
@@ -385,7 +410,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 					}).ID
 					actors[i] = e.As(admins[i])
 				}
-				errs := storm(racers, func(i int) error { return oust(e, t.Context(), actors[i%2], admins[1-i%2]) })
+				errs := storm(racers, func(i int) error { return oust(both.of(i/2), t.Context(), actors[i%2], admins[1-i%2]) })
 				r := winners(errs, usermgmt.ErrConflict, usermgmt.ErrUnauthenticated, usermgmt.ErrPermission, usermgmt.ErrNotFound, usermgmt.ErrStale)
 				r.won = 0
 				for i := range admins {
@@ -402,11 +427,15 @@ func TestTheLastAdministratorStays(t *testing.T) {
 
 func TestBootstrapSucceedsOnce(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-		m, err := usermgmt.New(store, &usermgmt.Config{Hash: &usermgmt.HashConfig{MemoryKiB: 64, Passes: 1, Permit: testonly.Permit{Weak: true}}})
-		require.NoError(t, err)
+	race(t, split, func(t *testing.T, c course) raceResult {
+		var managers [2]*usermgmt.Manager
+		for i, store := range c {
+			var err error
+			managers[i], err = usermgmt.New(store, &usermgmt.Config{Hash: &usermgmt.HashConfig{MemoryKiB: 64, Passes: 1, Permit: testonly.Permit{Weak: true}}})
+			require.NoError(t, err)
+		}
 		errs := storm(racers, func(i int) error {
-			_, err := m.Bootstrap(t.Context(), usermgmt.BootstrapRequest{
+			_, err := managers[i%2].Bootstrap(t.Context(), usermgmt.BootstrapRequest{
 				Organization: usermgmt.NewOrganization{Name: fmt.Sprintf("Acme %d", i)},
 				Administrator: usermgmt.NewUser{Username: fmt.Sprintf("root%d", i), Email: fmt.Sprintf("root%d@acme.test", i),
 					FirstName: "R", LastName: "R", Password: usermgmttest.Password}})
@@ -418,12 +447,12 @@ func TestBootstrapSucceedsOnce(t *testing.T) {
 
 func TestAUserHasOneWorkingKeyInAnOrganization(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-		e := usermgmttest.NewOn(t, store, nil)
+	race(t, split, func(t *testing.T, c course) raceResult {
+		e, both := c.start(t, nil)
 		root := e.Root()
 		var texts [racers]string
 		r := winners(storm(racers, func(i int) error {
-			k, err := e.APIKeys().Generate(t.Context(), root, usermgmt.KeyRequest{User: e.Administrator.ID})
+			k, err := both.of(i).APIKeys().Generate(t.Context(), root, usermgmt.KeyRequest{User: e.Administrator.ID})
 			if err == nil {
 				texts[i] = k.Text.Reveal()
 			}
@@ -443,15 +472,15 @@ func TestAUserHasOneWorkingKeyInAnOrganization(t *testing.T) {
 // clear the count: each such answer is a verdict.
 func TestNoMoreGuessesAreJudgedThanTheLimit(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
+	race(t, split, func(t *testing.T, c course) raceResult {
 		p := usermgmt.PolicyAgileApps() // five
-		e := usermgmttest.NewOn(t, store, &usermgmt.Config{Policy: &p})
+		e, both := c.start(t, &usermgmt.Config{Policy: &p})
 		ann := e.AddUser("ann", nil)
 		require.NoError(t, e.Users().Disable(t.Context(), e.Root(), ann.ID))
 		verdicts := 0
 		names := []string{"ann", "ANN", "ann@acme.test", "Ann@ACME.test"}
 		for _, err := range storm(racers, func(i int) error {
-			_, err := login(e, t, names[i%len(names)], usermgmttest.Password)
+			_, err := login(both.of(i), t, names[i%len(names)], usermgmttest.Password)
 			return err
 		}) {
 			if errors.Is(err, usermgmt.ErrUnauthenticated) {
@@ -482,11 +511,11 @@ func TestALoginNameGoesToOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-				e := usermgmttest.NewOn(t, store, nil)
+			race(t, split, func(t *testing.T, c course) raceResult {
+				e, both := c.start(t, nil)
 				root := e.Root()
 				errs := storm(racers, func(i int) error {
-					_, err := e.Users().Create(t.Context(), root, newcomer(e, first(names(i)), second(names(i))))
+					_, err := both.of(i).Users().Create(t.Context(), root, newcomer(e, first(names(i)), second(names(i))))
 					return err
 				})
 				return winners(errs, usermgmt.ErrConflict)
@@ -500,13 +529,13 @@ func second(_, b string) string { return b }
 
 func TestSwitchingBackSucceedsOnce(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-		e := usermgmttest.NewOn(t, store, nil)
+	race(t, split, func(t *testing.T, c course) raceResult {
+		e, both := c.start(t, nil)
 		ann := e.AddUser("ann", nil)
 		proxied, err := e.Proxy().Login(t.Context(), e.Login("root").Actor, usermgmt.ProxyRequest{Target: ann.ID, Acknowledged: true})
 		require.NoError(t, err)
-		errs := storm(racers, func(int) error {
-			_, err := e.Proxy().SwitchBack(t.Context(), proxied.Token.Reveal(), here)
+		errs := storm(racers, func(i int) error {
+			_, err := both.of(i).Proxy().SwitchBack(t.Context(), proxied.Token.Reveal(), here)
 			return err
 		})
 		return winners(errs, usermgmt.ErrUnauthenticated)
@@ -517,11 +546,11 @@ func TestSwitchingBackSucceedsOnce(t *testing.T) {
 // proxy login.
 func TestASessionEntersOnce(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-		e := usermgmttest.NewOn(t, store, nil)
+	race(t, split, func(t *testing.T, c course) raceResult {
+		e, both := c.start(t, nil)
 		r := e.Login("root")
-		errs := storm(racers, func(int) error {
-			_, err := e.Auth().Enter(t.Context(), r.Actor, usermgmt.EnterRequest{})
+		errs := storm(racers, func(i int) error {
+			_, err := both.of(i).Auth().Enter(t.Context(), r.Actor, usermgmt.EnterRequest{})
 			return err
 		})
 		return winners(errs, usermgmt.ErrUnauthenticated)
@@ -530,12 +559,12 @@ func TestASessionEntersOnce(t *testing.T) {
 
 func TestASessionBecomesOneProxyLogin(t *testing.T) {
 	t.Parallel()
-	race(t, split, func(t *testing.T, store usermgmt.Store) raceResult {
-		e := usermgmttest.NewOn(t, store, nil)
+	race(t, split, func(t *testing.T, c course) raceResult {
+		e, both := c.start(t, nil)
 		ann := e.AddUser("ann", nil)
 		r := e.Login("root")
-		errs := storm(racers, func(int) error {
-			_, err := e.Proxy().Login(t.Context(), r.Actor, usermgmt.ProxyRequest{Target: ann.ID, Acknowledged: true})
+		errs := storm(racers, func(i int) error {
+			_, err := both.of(i).Proxy().Login(t.Context(), r.Actor, usermgmt.ProxyRequest{Target: ann.ID, Acknowledged: true})
 			return err
 		})
 		return winners(errs, usermgmt.ErrUnauthenticated, usermgmt.ErrStale)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/store/memory"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
@@ -339,7 +340,7 @@ func TestARefusalStaysOneIfItsRecordFails(t *testing.T) {
 // it in the log though its identifier is the operation's.
 func TestASuccessHasTheOperationOfItsAttempt(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	last := func() []string {
 		page, err := e.Store.ListAudit(t.Context(), usermgmt.AuditQuery{Limit: 1})

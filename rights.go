@@ -289,10 +289,13 @@ func (p *orgPolicy) combine(list []source, app ApplicationID) *vectors {
 
 const maxVectors = 4096
 
-// rights resolves rights through a store. A manager bound to a transaction has
-// its own without the shared caches, so that nothing uncommitted gets into them.
+// rights resolves rights through a store. What is cached is used only if its
+// stamps match those that the store tells, so it may be used anywhere; but inside
+// of transactions that may have changed it nothing is put into the caches, for it
+// may never be committed.
 type rights struct {
 	cat       *authz.Catalogue
+	fill      bool // put what is read into the caches
 	snapshots *cache[rightsKey, *snapshot]
 	policies  *cache[OrgID, *orgPolicy]
 	trees     *cache[OrgID, *orgTrees]
@@ -300,7 +303,7 @@ type rights struct {
 
 func newRights(cat *authz.Catalogue, budget int64) *rights {
 	return &rights{
-		cat:       cat,
+		cat: cat, fill: true,
 		snapshots: newCache[rightsKey, *snapshot](budget/2, func(k rightsKey) byte { return k.user[15] }),
 		policies:  newCache[OrgID, *orgPolicy](budget/4, lastByte),
 		trees:     newCache[OrgID, *orgTrees](budget/4, lastByte),
@@ -310,8 +313,12 @@ func newRights(cat *authz.Catalogue, budget int64) *rights {
 // lastByte spreads identifiers: those made here are random at their end.
 func lastByte(id OrgID) byte { return id[15] }
 
-// private returns rights with the same catalogue and no caches.
-func (r *rights) private() *rights { return &rights{cat: r.cat} }
+// reading returns rights that use the caches and put nothing into them.
+func (r *rights) reading() *rights {
+	c := *r
+	c.fill = false
+	return &c
+}
 
 func (r *rights) policy(ctx context.Context, s Store, org OrgID, policy, system int64) (*orgPolicy, error) {
 	if p, ok := r.policies.get(org); ok && p.set.Policy == policy && p.set.SystemPolicy == system {
@@ -322,7 +329,9 @@ func (r *rights) policy(ctx context.Context, s Store, org OrgID, policy, system 
 		return nil, err
 	}
 	p := compilePolicy(r.cat, set)
-	r.policies.put(org, p, int64(1024+len(set.Roles)*(512+r.cat.Len())+len(set.Profiles)*(512+r.cat.Len())+len(set.TeamAccess)*256))
+	if r.fill {
+		r.policies.put(org, p, int64(1024+len(set.Roles)*(512+r.cat.Len())+len(set.Profiles)*(512+r.cat.Len())+len(set.TeamAccess)*256))
+	}
 	return p, nil
 }
 
@@ -338,7 +347,9 @@ func (r *rights) treesOf(ctx context.Context, s Store, org OrgID, stamp int64) (
 	if err != nil {
 		return nil, err
 	}
-	r.trees.put(org, t, int64(512+64*(len(set.Units)+len(set.Teams))))
+	if r.fill {
+		r.trees.put(org, t, int64(512+64*(len(set.Units)+len(set.Teams))))
+	}
 	return t, nil
 }
 
@@ -388,7 +399,9 @@ func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationI
 	if f := org.policy.profiles[h.membership.Profile]; f != nil {
 		snap.ranges = f.profile.IPRanges
 	}
-	r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(teams)+len(snap.units))+300))
+	if r.fill {
+		r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(teams)+len(snap.units))+300))
+	}
 	return snap, nil
 }
 

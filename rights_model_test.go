@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -781,7 +782,7 @@ func TestRightsAgreeWithTheModel(t *testing.T) {
 	for i := range rounds {
 		t.Run(fmt.Sprint("round ", i), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				rightsAgree(rt, usermgmttest.New(t, &usermgmt.Config{Objects: modelObjects}), &count)
+				rightsAgree(rt, usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: modelObjects}), &count)
 			})
 		})
 	}

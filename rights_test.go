@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -29,7 +30,7 @@ var oroUnits = map[string][]string{
 
 func newOro(t *testing.T) *oro {
 	t.Helper()
-	o := &oro{Env: usermgmttest.New(t, &usermgmt.Config{Objects: []usermgmt.Object{
+	o := &oro{Env: usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{
 		{Name: "note", Ownership: usermgmt.OwnedByUser, Actions: []string{"view"}},
 		{Name: "store", Ownership: usermgmt.OwnedByUnit, Actions: []string{"view"}},
 		{Name: "fiscal_year", Ownership: usermgmt.OwnedByOrganization, Actions: []string{"view"}},
@@ -177,7 +178,7 @@ func TestDefaultsAdaptToTheObject(t *testing.T) {
 // printed row contradicts itself.
 func TestDocsMatrixWithTwoOrganizations(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, &usermgmt.Config{Objects: []usermgmt.Object{
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{
 		{Name: "account", Ownership: usermgmt.OwnedByUser, Actions: []string{"view"}}}})
 	second := e.AddOrg("Second")
 	unitA := e.MainUnit.ID

@@ -36,7 +36,7 @@ type sessionRequest struct {
 
 // openSession opens a session for a proved user and fills w.v with its actor.
 func (w *work) openSession(ctx context.Context, u *User, cred *Credential, p *proof, tok sessionToken, req sessionRequest) (*LoginResult, error) {
-	st, err := w.chooseOrg(ctx, u, req.org)
+	st, mem, err := w.chooseOrg(ctx, u, req.org)
 	if err != nil {
 		return nil, err
 	}
@@ -55,24 +55,22 @@ func (w *work) openSession(ctx context.Context, u *User, cred *Credential, p *pr
 		Idle: policy.SessionIdle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: w.now.Add(policy.SessionLifetime),
 		Origin: req.origin,
 	}
-	if ses.App, err = w.chooseApp(ctx, u.ID, &st, req.app); err != nil {
+	if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.app); err != nil {
 		return nil, err
 	}
-	return w.startSession(ctx, ses, tok)
+	return w.startSession(ctx, ses, st, tok)
 }
 
-// startSession stores the session and makes its actor.
-func (w *work) startSession(ctx context.Context, ses Session, tok sessionToken) (*LoginResult, error) {
+// startSession stores the session of a user with the given standing and makes
+// its actor.
+func (w *work) startSession(ctx context.Context, ses Session, st Standing, tok sessionToken) (*LoginResult, error) {
 	if err := w.tx.CreateSession(ctx, ses); err != nil {
 		return nil, err
 	}
-	view, err := w.tx.SessionByID(ctx, ses.ID)
-	if err != nil {
-		return nil, err
-	}
+	view := SessionView{Session: ses, Standing: st}
 	v := &actorValue{origin: ses.Origin, verified: w.now}
 	inside := *w.m
-	inside.rights = w.m.rights.private() // nothing uncommitted may get into the caches
+	inside.rights = w.m.rights.reading() // nothing uncommitted may get into the caches
 	if err := inside.admitSession(ctx, w.tx, &view, v, w.now); err != nil {
 		return nil, err
 	}
@@ -85,34 +83,35 @@ func (w *work) startSession(ctx context.Context, ses Session, tok sessionToken) 
 }
 
 // chooseOrg finds the organization to enter: the wanted one, the home, or the
-// first that lets the user in. Its standing has passed the gate.
-func (w *work) chooseOrg(ctx context.Context, u *User, want OrgID) (Standing, error) {
-	var candidates []OrgID
-	if !want.IsZero() {
-		candidates = []OrgID{want}
-	} else {
-		mems, err := w.tx.MembershipsOf(ctx, u.ID)
-		if err != nil {
-			return Standing{}, err
+// first that lets the user in. Its standing has passed the gate. The membership
+// is nil where it was not read.
+func (w *work) chooseOrg(ctx context.Context, u *User, want OrgID) (Standing, *Membership, error) {
+	candidates := []Membership{{Org: want}}
+	if want.IsZero() {
+		var err error
+		if candidates, err = w.tx.MembershipsOf(ctx, u.ID); err != nil {
+			return Standing{}, nil, err
 		}
-		for _, mem := range mems {
-			candidates = append(candidates, mem.Org)
-		}
-		slices.SortStableFunc(candidates, func(a, b OrgID) int { // the home first
-			return cmp.Compare(btoi(a != u.Org), btoi(b != u.Org))
+		slices.SortStableFunc(candidates, func(a, b Membership) int { // the home first
+			return cmp.Compare(btoi(a.Org != u.Org), btoi(b.Org != u.Org))
 		})
 	}
 	var refusal error = refusedEntry("no_membership")
-	for _, org := range candidates {
-		st, err := w.tx.StandingOf(ctx, u.ID, org)
+	for i := range candidates {
+		mem := &candidates[i]
+		st, err := w.tx.StandingOf(ctx, u.ID, mem.Org)
 		if err != nil {
-			return Standing{}, unknownOrg(err)
+			return Standing{}, nil, unknownOrg(err)
 		}
-		if refusal = waySession.gate(&st, w.now); refusal == nil {
-			return st, nil
+		if refusal = waySession.gate(&st, w.now); refusal != nil {
+			continue
 		}
+		if !want.IsZero() {
+			mem = nil
+		}
+		return st, mem, nil
 	}
-	return Standing{}, refusal
+	return Standing{}, nil, refusal
 }
 
 func btoi(b bool) int {
@@ -129,9 +128,13 @@ func unknownOrg(err error) error {
 	return err
 }
 
-// chooseApp checks the wanted application, or falls back to the initial one.
-func (w *work) chooseApp(ctx context.Context, user UserID, st *Standing, want ApplicationID) (ApplicationID, error) {
-	r := w.m.rights.private()
+// chooseApp checks the wanted application, or falls back to the initial one. mem
+// is the membership, nil if it was not read.
+func (w *work) chooseApp(ctx context.Context, user UserID, st *Standing, mem *Membership, want ApplicationID) (ApplicationID, error) {
+	if want.IsZero() && mem != nil && mem.InitialApp.IsZero() {
+		return want, nil
+	}
+	r := w.m.rights.reading()
 	org, err := r.org(ctx, w.tx, st)
 	if err != nil {
 		return ApplicationID{}, err
@@ -229,7 +232,7 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 			req.Org = w.v.org
 		}
 		u := User{ID: w.v.subject, Org: w.v.org}
-		st, err := w.chooseOrg(ctx, &u, req.Org)
+		st, mem, err := w.chooseOrg(ctx, &u, req.Org)
 		if err != nil {
 			return err
 		}
@@ -243,11 +246,11 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		ses := view.Session
 		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, RoleID{}, w.now, w.now
 		ses.Epoch = st.sessionEpoch()
-		if ses.App, err = w.chooseApp(ctx, u.ID, &st, req.Application); err != nil {
+		if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.Application); err != nil {
 			return err
 		}
 		w.on("session", ses.ID, ses.Org, "")
-		if result, err = w.startSession(ctx, ses, tok); err != nil {
+		if result, err = w.startSession(ctx, ses, st, tok); err != nil {
 			return err
 		}
 		w.record(map[string]string{"organization": w.v.org.String(), "application": w.v.app.String()},

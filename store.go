@@ -187,8 +187,14 @@ type UserStore interface {
 	// as far as the store can, whether or not there is such a user.
 	AccountByLogin(ctx context.Context, key string) (Account, error)
 	AccountByID(ctx context.Context, id UserID) (Account, error)
+	// UsersByLogin returns the users who have one of keys as UsernameKey or
+	// EmailKey, in any order, each once.
+	UsersByLogin(ctx context.Context, keys []string) ([]User, error)
 	// UserByExternalID finds by the pair.
 	UserByExternalID(ctx context.Context, source, externalID string) (User, error)
+	// UsersByExternalID returns the users whose Source is source and whose
+	// ExternalID is one of externalIDs, in any order, each once.
+	UsersByExternalID(ctx context.Context, source string, externalIDs []string) ([]User, error)
 	// ListUsers returns a page of users.
 	ListUsers(ctx context.Context, q UserQuery) ([]User, error)
 	// StreamMembers yields every user that q selects with the membership of

@@ -86,7 +86,7 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 	p.text("description", t.Description, 4000, true)
 	moved := before == nil || t.Parent != before.Parent
 	if moved {
-		trees, err := w.m.rights.private().treesOf(ctx, w.tx, t.Org, 0)
+		trees, err := w.trees(ctx, t.Org)
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func (w *work) saveUnit(ctx context.Context, u, before *BusinessUnit) error {
 	}
 	moved := before == nil || u.Parent != before.Parent
 	if moved {
-		trees, err := w.m.rights.private().treesOf(ctx, w.tx, u.Org, 0)
+		trees, err := w.trees(ctx, u.Org)
 		if err != nil {
 			return err
 		}

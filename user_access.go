@@ -136,7 +136,7 @@ func (w *work) heldBy(ctx context.Context, user UserID, org OrgID) ([]authz.Mask
 	if err != nil {
 		return nil, err
 	}
-	r := w.m.rights.private()
+	r := w.m.rights.reading()
 	o, err := r.org(ctx, w.tx, &st)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
@@ -28,7 +29,7 @@ func broken(err error) []string {
 
 func TestCreateReportsEveryProblemAtOnce(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	_, err := e.Users().Create(t.Context(), e.Root(), usermgmt.NewUser{
 		Username: "a b", Email: "nonsense", OwnerUnit: e.MainUnit.ID, Password: "short",
 		Birthday: usermgmt.Date{Year: 2030, Month: 1, Day: 1}, Address: usermgmt.Address{Country: "XX"},
@@ -42,7 +43,7 @@ func TestCreateReportsEveryProblemAtOnce(t *testing.T) {
 
 func TestAUserHasAtLeastOneRole(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	app, err := e.Applications().Create(t.Context(), e.Root(), usermgmt.NewApplication{Name: "CRM"})
 	require.NoError(t, err)
 	team := e.AddTeam("Sales", e.RootTeam.ID)
@@ -66,7 +67,7 @@ func TestAUserHasAtLeastOneRole(t *testing.T) {
 
 func TestLoginNamesAreOneSpace(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	e.AddUser("ann", nil)
 	for _, change := range []func(*usermgmt.NewUser){
 		func(n *usermgmt.NewUser) { n.Username = "ANN" },
@@ -86,7 +87,7 @@ func TestLoginNamesAreOneSpace(t *testing.T) {
 
 func TestViewLeavesEmptyFieldsAway(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", func(n *usermgmt.NewUser) { n.Title = "Engineer" })
 	view, err := e.Users().View(t.Context(), e.Root(), ann.ID)
 	require.NoError(t, err)
@@ -99,7 +100,7 @@ func TestViewLeavesEmptyFieldsAway(t *testing.T) {
 
 func TestUpdateChecksVersionAndTellsBothAddresses(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	u, err := e.Users().Update(t.Context(), e.Root(), ann.ID, ann.Version, usermgmt.UserUpdate{Email: new("new@acme.test"), Title: new("CTO")})
 	require.NoError(t, err)
@@ -125,7 +126,7 @@ func TestUpdateChecksVersionAndTellsBothAddresses(t *testing.T) {
 
 func TestOwnProfileHasItsOwnFields(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	a := e.As(ann.ID)
 	u, err := e.Users().Update(t.Context(), a, ann.ID, ann.Version, usermgmt.UserUpdate{Phone: new("+49 30 1")})
@@ -138,7 +139,7 @@ func TestOwnProfileHasItsOwnFields(t *testing.T) {
 
 func TestGridViewsSortAndPages(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	for _, n := range []string{"carl", "anna", "bert", "dora", "emil"} {
 		e.AddUser(n, func(u *usermgmt.NewUser) { u.LastName = strings.ToUpper(n[:1]) + n[1:] })
 	}
@@ -182,7 +183,7 @@ func TestGridViewsSortAndPages(t *testing.T) {
 
 func TestBulkDisableReportsPerRow(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann, bob := e.AddUser("ann", nil), e.AddUser("bob", func(n *usermgmt.NewUser) { n.Disabled = true })
 	got, err := e.Users().EnableMany(t.Context(), e.Root(), []usermgmt.UserID{ann.ID, bob.ID, e.Administrator.ID, {}}, false)
 	require.NoError(t, err)
@@ -195,7 +196,7 @@ func TestBulkDisableReportsPerRow(t *testing.T) {
 
 func TestDisableEndsSessionsAndKeepsTheSeat(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	s := e.Login("ann")
 	key, err := e.APIKeys().Generate(t.Context(), e.As(ann.ID), usermgmt.KeyRequest{User: ann.ID})
@@ -218,7 +219,7 @@ func TestDisableEndsSessionsAndKeepsTheSeat(t *testing.T) {
 
 func TestLastAdministratorStays(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	admin := e.AddUser("admin2", func(n *usermgmt.NewUser) { n.Profile = e.Profile(usermgmt.ProfileAdministrator) })
 	a := e.As(admin.ID)
 	require.ErrorIs(t, e.Users().Disable(t.Context(), a, admin.ID), usermgmt.ErrPermission, "not oneself")
@@ -244,7 +245,7 @@ func TestLastAdministratorStays(t *testing.T) {
 
 func TestServicesUseKeysOnly(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	n := usermgmt.NewUser{Kind: usermgmt.KindService, Username: "billing", OwnerUnit: e.MainUnit.ID,
 		NewMembership: usermgmt.NewMembership{Profile: e.Profile(usermgmt.ProfilePortalUser), PrimaryTeam: e.RootTeam.ID,
 			Roles: []usermgmt.RoleAssignment{{Role: e.Regular.ID}}}}
@@ -268,7 +269,7 @@ func TestServicesUseKeysOnly(t *testing.T) {
 
 func TestReportsTo(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	ann := e.AddUser("ann", nil)
 	bob := e.AddUser("bob", func(n *usermgmt.NewUser) { n.ReportsTo = ann.ID })
 	_, err := e.Users().Update(t.Context(), e.Root(), ann.ID, ann.Version, usermgmt.UserUpdate{ReportsTo: &bob.ID})
@@ -281,7 +282,7 @@ func TestReportsTo(t *testing.T) {
 
 func TestAvatarKeepsPixelsOnly(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	img := image.NewRGBA(image.Rect(0, 0, 8, 8))
 	img.Set(1, 1, color.RGBA{255, 0, 0, 255})
 	var jpg bytes.Buffer
@@ -308,7 +309,7 @@ func TestUsernameOnlyUsersWhereThePolicyAllows(t *testing.T) {
 	t.Parallel()
 	p := usermgmt.PolicyNIST()
 	p.UsernameOnly = true
-	e := usermgmttest.New(t, &usermgmt.Config{Policy: &p})
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
 	u := e.AddUser("nomail", func(n *usermgmt.NewUser) { n.Email = "" })
 	assert.Empty(t, u.EmailKey)
 	e.AddUser("nomail2", func(n *usermgmt.NewUser) { n.Email = "" })
@@ -318,7 +319,7 @@ func TestUsernameOnlyUsersWhereThePolicyAllows(t *testing.T) {
 // begins with; more of them find what is inside as well.
 func TestShortSearchTermsFindBeginnings(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	add := func(username, first, middle, last string, emails ...string) {
 		e.AddUser(username, func(n *usermgmt.NewUser) {
 			n.FirstName, n.MiddleName, n.LastName, n.Email, n.Emails = first, middle, last, username+"@mail.test", emails

@@ -130,13 +130,13 @@ func (w *work) updateUser(ctx context.Context, before, u *User) error {
 	if err != nil {
 		return err
 	}
-	mem, err := w.tx.MembershipOf(ctx, u.ID, u.Org)
-	if err != nil && !isNotFound(err) {
-		return err
-	}
 	var p problems
 	prepareUser(u, w.m.policyOf(&org), w.now, &p)
 	if u.ReportsTo != before.ReportsTo || u.Responsible != before.Responsible {
+		mem, err := w.tx.MembershipOf(ctx, u.ID, u.Org)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
 		if err := w.checkPeople(ctx, u, &mem, &p); err != nil {
 			return err
 		}

@@ -141,7 +141,7 @@ func (m *Manager) WithStore(bound Store) *Manager {
 	c := *m
 	c.store = bound
 	c.bound = true
-	c.rights = m.rights.private()
+	c.rights = m.rights.reading()
 	return &c
 }
 

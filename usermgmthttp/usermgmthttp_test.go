@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
 	"github.com/usermgmt/usermgmt/usermgmthttp"
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
@@ -25,7 +26,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	edge, err := usermgmthttp.New(e.Manager, nil)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
@@ -130,7 +131,7 @@ func TestErrorsBecomeStatusesWithoutInternals(t *testing.T) {
 
 func TestConfigThatBrowsersRefuse(t *testing.T) {
 	t.Parallel()
-	e := usermgmttest.New(t, nil)
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
 	_, err := usermgmthttp.New(e.Manager, &usermgmthttp.Config{Insecure: true})
 	require.ErrorIs(t, err, usermgmt.ErrInvalid)
 	_, err = usermgmthttp.New(e.Manager, &usermgmthttp.Config{Insecure: true, CookieName: "session"})

@@ -138,6 +138,18 @@ func (w *Store) UsersByID(ctx context.Context, ids []usermgmt.UserID) ([]usermgm
 	return v, w.note("UsersByID", err)
 }
 
+// UsersByLogin implements [usermgmt.Store].
+func (w *Store) UsersByLogin(ctx context.Context, keys []string) ([]usermgmt.User, error) {
+	v, err := w.Store.UsersByLogin(ctx, keys)
+	return v, w.note("UsersByLogin", err)
+}
+
+// UsersByExternalID implements [usermgmt.Store].
+func (w *Store) UsersByExternalID(ctx context.Context, source string, externalIDs []string) ([]usermgmt.User, error) {
+	v, err := w.Store.UsersByExternalID(ctx, source, externalIDs)
+	return v, w.note("UsersByExternalID", err)
+}
+
 // AccountByLogin implements [usermgmt.Store].
 func (w *Store) AccountByLogin(ctx context.Context, key string) (usermgmt.Account, error) {
 	v, err := w.Store.AccountByLogin(ctx, key)

@@ -1,10 +1,12 @@
 // Quickstart takes a company's people from a CSV file through the whole
-// library, in memory and without set-up: import, structure, rights, login, API
-// key, proxy login and back, export, audit. It leaves users.csv in the current
-// folder.
+// library: import, structure, rights, login, API key, proxy login and back, export,
+// audit. It leaves users.csv in the current folder. Without set-up it runs in
+// memory; with -postgres it runs on a database, which must be empty, or on a
+// private server that it starts and removes (auto).
 //
 //	go run ./examples/quickstart
 //	go run ./examples/quickstart -people FILE [-username-only]
+//	go run ./examples/quickstart -postgres DSN|auto
 package main
 
 import (
@@ -16,7 +18,6 @@ import (
 	"os"
 
 	"github.com/usermgmt/usermgmt"
-	"github.com/usermgmt/usermgmt/store/memory"
 )
 
 //go:embed people.csv
@@ -25,19 +26,29 @@ var nordwind []byte
 func main() {
 	people := flag.String("people", "", "a CSV file of people instead of the built-in company")
 	usernameOnly := flag.Bool("username-only", false, "allow people without an e-mail address")
+	dsn := flag.String("postgres", "", "the address of an empty database, or auto for a private server")
 	flag.Parse()
-	data := nordwind
-	if *people != "" {
-		var err error
-		if data, err = os.ReadFile(*people); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	if err := run(context.Background(), os.Stdout, data, *usernameOnly, "users.csv"); err != nil {
+	if err := start(context.Background(), *people, *dsn, *usernameOnly); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// start opens what the flags say and runs the tour.
+func start(ctx context.Context, people, dsn string, usernameOnly bool) error {
+	data := nordwind
+	if people != "" {
+		var err error
+		if data, err = os.ReadFile(people); err != nil {
+			return err
+		}
+	}
+	store, stop, err := open(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return run(ctx, os.Stdout, store, data, usernameOnly, "users.csv")
 }
 
 // tour is what the steps share.
@@ -54,10 +65,10 @@ type tour struct {
 const rootPassword = "correct horse battery staple"
 
 // run is the whole tour.
-func run(ctx context.Context, out io.Writer, people []byte, usernameOnly bool, file string) error {
+func run(ctx context.Context, out io.Writer, store usermgmt.Store, people []byte, usernameOnly bool, file string) error {
 	policy := usermgmt.PolicyNIST()
 	policy.UsernameOnly = usernameOnly
-	m, err := usermgmt.New(memory.New(), &usermgmt.Config{
+	m, err := usermgmt.New(store, &usermgmt.Config{
 		Policy: &policy,
 		// The host's own objects take part in roles, checks and explanations.
 		Objects: []usermgmt.Object{{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit", "delete"}}},

@@ -10,13 +10,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/usermgmt/usermgmt/internal/teststores"
 )
 
 func TestTheTourOfTheBuiltInCompany(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "users.csv")
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, nordwind, false, file))
+	require.NoError(t, run(t.Context(), &out, teststores.New(t), nordwind, false, file))
 	assert.Contains(t, out.String(), "Imported 202 of 202 people; 0 problems.")
 	assert.Contains(t, out.String(), "4 levels deep")
 	assert.NotContains(t, out.String(), rootPassword)
@@ -45,7 +47,7 @@ func TestTheTourOfRealDirectories(t *testing.T) {
 		}
 		require.NoError(t, err)
 		var out bytes.Buffer
-		require.NoError(t, run(t.Context(), &out, data, c.usernameOnly, filepath.Join(t.TempDir(), "users.csv")))
+		require.NoError(t, run(t.Context(), &out, teststores.New(t), data, c.usernameOnly, filepath.Join(t.TempDir(), "users.csv")))
 		assert.Contains(t, out.String(), c.want, c.file)
 		if !c.usernameOnly && strings.HasPrefix(c.file, "european") {
 			assert.Contains(t, out.String(), "203 × email required", "each is reported")

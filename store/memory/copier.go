@@ -52,6 +52,7 @@ func (c *copier) membership(m *member) usermgmt.Membership {
 
 func (c *copier) membershipTo(out *usermgmt.Membership, m *member) {
 	k := m.kit
+	*out = usermgmt.Membership{}
 	out.User, out.Org, out.Enabled, out.Profile = m.u.ID, k.org, k.enabled, k.profile
 	out.Roles = room(&c.roles, len(k.roles), c.batch)
 	copy(out.Roles, k.roles)

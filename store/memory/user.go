@@ -329,3 +329,40 @@ func (s *Store) UserByExternalID(ctx context.Context, source, externalID string)
 	}
 	return u.value(), nil
 }
+
+// UsersByLogin implements [usermgmt.Store].
+func (s *Store) UsersByLogin(ctx context.Context, keys []string) ([]usermgmt.User, error) {
+	return usersBy(ctx, s, keys, func(v *version, key string) *userRow {
+		h := s.text(key)
+		if u := v.userByUsername(key, h); u != nil || key == "" {
+			return u
+		}
+		return v.userByEmail(key, h)
+	})
+}
+
+// UsersByExternalID implements [usermgmt.Store].
+func (s *Store) UsersByExternalID(ctx context.Context, source string, externalIDs []string) ([]usermgmt.User, error) {
+	return usersBy(ctx, s, externalIDs, func(v *version, id string) *userRow { return s.userByExternal(v, source, id) })
+}
+
+// usersBy returns the users that find finds by the keys, each once.
+func usersBy(ctx context.Context, s *Store, keys []string, find func(v *version, key string) *userRow) ([]usermgmt.User, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[usermgmt.UserID]struct{}, len(keys))
+	var out []usermgmt.User
+	for _, key := range keys {
+		u := find(v, key)
+		if u == nil {
+			continue
+		}
+		if _, again := seen[u.ID]; !again {
+			seen[u.ID] = struct{}{}
+			out = append(out, u.value())
+		}
+	}
+	return out, nil
+}

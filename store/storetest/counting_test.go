@@ -151,6 +151,16 @@ func (w counting) UsersByID(ctx context.Context, ids []usermgmt.UserID) ([]userm
 	return w.Store.UsersByID(ctx, ids)
 }
 
+func (w counting) UsersByLogin(ctx context.Context, keys []string) ([]usermgmt.User, error) {
+	w.count("UsersByLogin")
+	return w.Store.UsersByLogin(ctx, keys)
+}
+
+func (w counting) UsersByExternalID(ctx context.Context, source string, externalIDs []string) ([]usermgmt.User, error) {
+	w.count("UsersByExternalID")
+	return w.Store.UsersByExternalID(ctx, source, externalIDs)
+}
+
 func (w counting) AccountByLogin(ctx context.Context, key string) (usermgmt.Account, error) {
 	w.count("AccountByLogin")
 	return w.Store.AccountByLogin(ctx, key)

@@ -43,6 +43,7 @@ func faults() []fault {
 		{name: "loses the error of the function", caught: "TxErrorOfTheFunction", build: func(b base) usermgmt.Store { return hidesErrors{b} }},
 		{name: "reads past its own writes", caught: "TxReadsItsOwnWrites", build: func(b base) usermgmt.Store { return readsOutside{b} }},
 		{name: "bootstraps again", caught: "Bootstrap", build: func(b base) usermgmt.Store { return bootstraps{b} }},
+		{name: "streams what the member before had", caught: "StreamMembers", build: func(b base) usermgmt.Store { return streamsLast{b} }},
 		{name: "streams the disabled", caught: "UserListViews", build: func(b base) usermgmt.Store { return streamsAll{b} }},
 		{name: "forgets that assignments end", caught: "UserListVisibleAt", build: func(b base) usermgmt.Store { return timelessTeams{b} }},
 		{name: "streams what may not be seen", caught: "UserListVisible", build: func(b base) usermgmt.Store { return streamsHidden{b} }},
@@ -376,6 +377,23 @@ type streamsAll struct{ base }
 func (s streamsAll) StreamMembers(ctx context.Context, q usermgmt.UserQuery) iter.Seq2[usermgmt.Member, error] {
 	q.View = usermgmt.ViewAll
 	return s.Store.StreamMembers(ctx, q)
+}
+
+type streamsLast struct{ base }
+
+func (s streamsLast) StreamMembers(ctx context.Context, q usermgmt.UserQuery) iter.Seq2[usermgmt.Member, error] {
+	return func(yield func(usermgmt.Member, error) bool) {
+		var last usermgmt.TeamID
+		for m, err := range s.Store.StreamMembers(ctx, q) {
+			if m.Membership.PrimaryTeam.IsZero() {
+				m.Membership.PrimaryTeam = last
+			}
+			last = m.Membership.PrimaryTeam
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
 }
 
 type timelessTeams struct{ base }

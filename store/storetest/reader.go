@@ -37,6 +37,14 @@ func (c *contents) readers() []reader {
 			return users, err
 		}),
 		read("AccountByLogin", func(ctx context.Context, s store) (usermgmt.Account, error) { return s.AccountByLogin(ctx, "ann") }),
+		read("UsersByLogin", func(ctx context.Context, s store) (unordered[usermgmt.User], error) {
+			users, err := s.UsersByLogin(ctx, []string{"ann", "bob", "new"})
+			return users, err
+		}),
+		read("UsersByExternalID", func(ctx context.Context, s store) (unordered[usermgmt.User], error) {
+			users, err := s.UsersByExternalID(ctx, "ldap", []string{"ann", "new"})
+			return users, err
+		}),
 		read("AccountByID", func(ctx context.Context, s store) (usermgmt.Account, error) { return s.AccountByID(ctx, c.bob.ID) }),
 		read("UserByExternalID", func(ctx context.Context, s store) (usermgmt.User, error) {
 			return s.UserByExternalID(ctx, "ldap", "ann")

@@ -14,6 +14,7 @@ func userCases() []testCase {
 		{"UserLoginNamesAreOneSpace", []string{"SaveUser", "AccountByLogin"}, userLoginNames},
 		{"UserLoginNamesWithoutEmail", []string{"SaveUser", "AccountByLogin"}, userWithoutEmail},
 		{"UserLoginNamesChange", []string{"SaveUser", "AccountByLogin"}, userNamesChange},
+		{"UsersByNames", []string{"UsersByLogin", "UsersByExternalID"}, usersByNames},
 		{"UserExternalID", []string{"SaveUser", "UserByExternalID"}, userExternalID},
 		{"UserAccount", []string{"SaveUser", "AccountByID", "AccountByLogin"}, userAccount},
 		{"UsersByID", []string{"UsersByID"}, usersByID},
@@ -216,4 +217,24 @@ func usersByID(w *world) {
 		ids = append(ids, newID[usermgmt.User](w))
 	}
 	sameSet(w, "one of many", []usermgmt.User{a}, read(ids...))
+}
+
+func usersByNames(w *world) {
+	st := w.site("a")
+	external := func(source, id string) func(*usermgmt.User) {
+		return func(u *usermgmt.User) { u.Source, u.ExternalID = source, id }
+	}
+	ann := w.user(st, "ann", external("ldap", "1"))
+	bob := w.user(st, "bob", external("ldap", "2"))
+	cat := w.user(st, "cat", external("hr", "1"), func(u *usermgmt.User) { u.Email, u.EmailKey = "", "" })
+	dan := w.user(st, "dan", func(u *usermgmt.User) { u.UsernameKey, u.EmailKey = "dan", "dan" })
+	sameSet(w, "the users with the login names", []usermgmt.User{ann, bob, cat, dan},
+		got(w.s.UsersByLogin(w.ctx, []string{"ann", "bob@mail.test", "ann@mail.test", "cat", "dan", "free", "", "ANN", "ann"})).must(w))
+	sameSet(w, "the users with no login names", nil, got(w.s.UsersByLogin(w.ctx, nil)).must(w))
+	sameSet(w, "the users with the external identifiers", []usermgmt.User{ann, bob},
+		got(w.s.UsersByExternalID(w.ctx, "ldap", []string{"2", "1", "2", "3", ""})).must(w))
+	sameSet(w, "the users of a source", []usermgmt.User{cat},
+		got(w.s.UsersByExternalID(w.ctx, "hr", []string{"1", "2"})).must(w))
+	sameSet(w, "the users of no source", nil,
+		got(w.s.UsersByExternalID(w.ctx, "", []string{""})).must(w))
 }

@@ -365,10 +365,20 @@ func userListFollows(w *world) {
 func streamMembers(w *world) {
 	st := w.site("a")
 	var want []usermgmt.Member
-	for _, name := range []string{"a", "b", "c", "d"} {
-		u := w.user(st, name)
-		m := w.join(st, u.ID, inTeams(st.crew.ID, st.side.ID), func(m *usermgmt.Membership) {
-			m.Settings = map[string]string{"k": name}
+	// Rich and poor members take turns, so that nothing of one stays for the next.
+	for i, name := range []string{"a", "b", "c", "d"} {
+		u := w.user(st, name, func(u *usermgmt.User) {
+			if i%2 == 0 {
+				u.Emails, u.EmployeeNumber, u.Company = []string{"more@mail.test"}, []string{"1"}, "Co"
+			}
+		})
+		m := w.join(st, u.ID, func(m *usermgmt.Membership) {
+			if i%2 == 0 {
+				inTeams(st.crew.ID, st.side.ID)(m)
+				m.PrimaryTeam, m.Units, m.InitialApp = st.crew.ID, []usermgmt.UnitID{st.leaf.ID}, st.app.ID
+				m.Teams[0].From, m.Teams[1].Until = at(1), at(2)
+				m.Settings = map[string]string{"k": name}
+			}
 		})
 		want = append(want, usermgmt.Member{User: u, Membership: m})
 	}

@@ -1,0 +1,9 @@
+package postgres
+
+// SetAuditWalk changes how many entries a list looks at for visible users before
+// it begins with the users, and returns how to undo that.
+func SetAuditWalk(n int) (undo func()) {
+	old := auditWalk
+	auditWalk = n
+	return func() { auditWalk = old }
+}
