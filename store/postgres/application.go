@@ -44,7 +44,7 @@ func scanApplication(r scanner, a *usermgmt.Application) error {
 
 // DeleteApplication implements [usermgmt.Store].
 func (s *Store) DeleteApplication(ctx context.Context, app usermgmt.ApplicationID) error {
-	return s.write(ctx, step{sql: sqlDeleteApplication, args: []any{key(app)}, remove: true})
+	return s.write(ctx, step{sql: sqlDeleteApplication, args: []any{key(app)}, remove: true, field: "application"})
 }
 
 // ApplicationByID implements [usermgmt.Store].

@@ -116,7 +116,7 @@ func explain(ctx context.Context, st *step, cause error) error {
 		return conflictError(fieldOf(st, cause), "taken", cause)
 	case stateForeignKey:
 		if st.remove {
-			return conflictError("", "in_use", cause)
+			return conflictError(st.field, "in_use", cause)
 		}
 		return conflictError(fieldOf(st, cause), "reference", cause)
 	case stateCheck:
@@ -157,46 +157,52 @@ func fieldOf(st *step, cause error) string {
 	if !errors.As(cause, &pg) {
 		return ""
 	}
-	return constraintFields[pg.ConstraintName]
+	if field := constraintFields[pg.ConstraintName]; field != "" {
+		return field
+	}
+	if strings.HasSuffix(pg.ConstraintName, "_pk") {
+		return "id" // also of a table that belongs to the one of the record
+	}
+	return ""
 }
 
 // constraintFields are the fields of conflicts by the violated constraint.
 var constraintFields = map[string]string{
 	"um_bootstrap_pk": "bootstrap",
 
-	"um_orgs_pk": "id", "um_orgs_name": "name", "um_orgs_provider": "provider",
+	"um_orgs_name": "name", "um_orgs_provider": "provider",
 
-	"um_units_pk": "id", "um_units_id": "id", "um_units_org": "organization", "um_units_parent": "parent",
-	"um_teams_pk": "id", "um_teams_id": "id", "um_teams_org": "organization", "um_teams_parent": "parent",
+	"um_units_id": "id", "um_units_org": "organization", "um_units_parent": "parent",
+	"um_teams_id": "id", "um_teams_org": "organization", "um_teams_parent": "parent",
 	"um_teams_root": "parent",
 
-	"um_users_pk": "id", "um_users_external": "external_id", "um_users_owner_unit": "owner_unit",
+	"um_users_external": "external_id", "um_users_owner_unit": "owner_unit",
 	"um_users_reports_to": "reports_to", "um_users_responsible": "responsible",
 
-	"um_applications_pk": "id", "um_applications_name": "name", "um_applications_org": "organization",
-	"um_roles_pk": "id", "um_roles_name": "name", "um_roles_org": "organization", "um_roles_application": "application",
-	"um_profiles_pk": "id", "um_profiles_name": "name", "um_profiles_org": "organization",
+	"um_applications_name": "name", "um_applications_org": "organization",
+	"um_roles_name": "name", "um_roles_org": "organization", "um_roles_application": "application",
+	"um_profiles_name": "name", "um_profiles_org": "organization",
 
-	"um_memberships_pk": "id", "um_memberships_org": "organization", "um_memberships_user": "user",
+	"um_memberships_org": "organization", "um_memberships_user": "user",
 	"um_memberships_profile": "profile", "um_memberships_initial_app": "initial_app",
 	"um_memberships_primary_team": "primary_team", "um_membership_roles_role": "roles",
 	"um_membership_teams_team": "teams", "um_membership_units_unit": "units",
 
-	"um_access_pk": "id", "um_access_subject": "subject", "um_access_org": "organization",
+	"um_access_subject": "subject", "um_access_org": "organization",
 	"um_access_application": "application", "um_access_user": "user", "um_access_team": "team",
 	"um_access_roles_role": "roles", "um_access_subject_set": "user",
 
-	"um_sharing_pk": "id", "um_sharing_id": "id", "um_sharing_name": "name", "um_sharing_org": "organization",
+	"um_sharing_id": "id", "um_sharing_name": "name", "um_sharing_org": "organization",
 	"um_sharing_owning": "owning", "um_sharing_teams_team": "sharing", "um_sharing_roles_role": "roles",
 
-	"um_sessions_pk": "id", "um_sessions_token": "token", "um_sessions_user": "user", "um_sessions_org": "organization",
+	"um_sessions_token": "token", "um_sessions_user": "user", "um_sessions_org": "organization",
 	"um_sessions_operator": "operator",
 
-	"um_api_keys_pk": "id", "um_api_keys_id": "id", "um_api_keys_hash": "hash", "um_api_keys_org": "organization",
+	"um_api_keys_id": "id", "um_api_keys_hash": "hash", "um_api_keys_org": "organization",
 	"um_api_keys_user": "user",
 
-	"um_proxy_lists_pk": "id", "um_proxy_lists_org": "organization", "um_proxy_lists_operator": "operator",
+	"um_proxy_lists_org": "organization", "um_proxy_lists_operator": "operator",
 	"um_proxy_users_user": "users", "um_proxy_teams_team": "teams",
 
-	"um_pools_org": "organization", "um_audit_pk": "id", "um_outbox_pk": "id",
+	"um_pools_org": "organization",
 }

@@ -47,7 +47,7 @@ func scanProfile(r scanner, p *usermgmt.AccessProfile) error {
 
 // DeleteProfile implements [usermgmt.Store].
 func (s *Store) DeleteProfile(ctx context.Context, profile usermgmt.ProfileID) error {
-	return s.write(ctx, step{sql: sqlDeleteProfile, args: []any{key(profile)}, remove: true})
+	return s.write(ctx, step{sql: sqlDeleteProfile, args: []any{key(profile)}, remove: true, field: "profile"})
 }
 
 // ProfileByID implements [usermgmt.Store].

@@ -43,7 +43,7 @@ func scanRole(row scanner, r *usermgmt.Role) error {
 
 // DeleteRole implements [usermgmt.Store].
 func (s *Store) DeleteRole(ctx context.Context, role usermgmt.RoleID) error {
-	return s.write(ctx, step{sql: sqlDeleteRole, args: []any{key(role)}, remove: true})
+	return s.write(ctx, step{sql: sqlDeleteRole, args: []any{key(role)}, remove: true, field: "role"})
 }
 
 // RoleByID implements [usermgmt.Store].

@@ -103,7 +103,7 @@ func scanUnit(r scanner, u *usermgmt.BusinessUnit) error {
 
 // DeleteUnit implements [usermgmt.Store].
 func (s *Store) DeleteUnit(ctx context.Context, unit usermgmt.UnitID) error {
-	return s.write(ctx, step{sql: sqlDeleteUnit, args: []any{id(unit)}, remove: true})
+	return s.write(ctx, step{sql: sqlDeleteUnit, args: []any{id(unit)}, remove: true, field: "unit"})
 }
 
 // UnitByID implements [usermgmt.Store].
@@ -132,7 +132,7 @@ func scanTeam(r scanner, t *usermgmt.Team) error {
 
 // DeleteTeam implements [usermgmt.Store].
 func (s *Store) DeleteTeam(ctx context.Context, team usermgmt.TeamID) error {
-	return s.write(ctx, step{sql: sqlDeleteTeam, args: []any{id(team)}, remove: true})
+	return s.write(ctx, step{sql: sqlDeleteTeam, args: []any{id(team)}, remove: true, field: "team"})
 }
 
 // TeamByID implements [usermgmt.Store].
