@@ -32,10 +32,10 @@ help: ## List the targets
 
 .PHONY: test
 test: ## Run all tests of every module, with the race detector, in random order; those of the services on each store
-	@$(call each,go test ./... -race -shuffle=on $(TESTFLAGS))
+	@$(call each,go test ./... -race -shuffle=on -timeout 30m $(TESTFLAGS))
 	@for s in pgx sql; do \
 		echo "# services on $$s"; \
-		USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on $(TESTFLAGS) || exit 1; \
+		USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on -timeout 30m $(TESTFLAGS) || exit 1; \
 	done
 
 .PHONY: build

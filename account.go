@@ -1,6 +1,9 @@
 package usermgmt
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // AuthStatus says whether the credentials of a user work. It is independent of
 // the enabled flag: "cannot log in" means enabled with a status other than
@@ -237,4 +240,12 @@ type Origin struct {
 	Address   string // IP address of the client
 	UserAgent string
 	RequestID string
+}
+
+// clean replaces what no store need keep: NUL and what is not UTF-8.
+func (o Origin) clean() Origin {
+	text := func(s string) string {
+		return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	}
+	return Origin{text(o.Address), text(o.UserAgent), text(o.RequestID)}
 }

@@ -42,6 +42,9 @@ type actorValue struct {
 	reason string // of a system actor or a proxy login
 	// restricted: only the password may be changed.
 	restricted bool
+	// proved: the password was just judged and is right, so that a lock which the
+	// attempt itself has set does not count.
+	proved bool
 }
 
 // IsZero reports whether a is nobody.

@@ -109,6 +109,9 @@ func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Ti
 		if err != nil {
 			return unknownUser(err)
 		}
+		if v.proved {
+			st.LockedUntil = time.Time{}
+		}
 		if err := wayHost.gate(&st, now); err != nil {
 			return err
 		}

@@ -177,6 +177,7 @@ func TestNoWayInIsForgotten(t *testing.T) {
 		"ActorFor": "wayHost in renew", "Refresh": "renew", "SystemActor": "no user", "Login": "carries only an origin", "completeLogin": "wayPassword",
 		"Session": "admitSession", "APIKey": "admitKey", "startSession": "admitSession", "resume": "admitSession",
 		"SwitchBack": "names for the audit entry", "Resolve": "no user", "stillProxied": "wayOperator",
+		"Change": "the actor that was given, without the lock of its own attempt",
 	}
 	for fn := range makers {
 		assert.Contains(t, known, fn, "%s makes an actor: which way does it pass?", fn)

@@ -175,6 +175,12 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 		if err := p.err(); err != nil {
 			return err
 		}
+		if _, err := w.tx.MembershipOf(ctx, user, org); !isNotFound(err) {
+			if err == nil {
+				err = conflict("user", "taken", "is a member already")
+			}
+			return err
+		}
 		if err := w.insertMembership(ctx, &u, &m, n.Access); err != nil {
 			return err
 		}

@@ -289,7 +289,9 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 	}
 	token := newSessionToken()
 	var result *LoginResult
-	err = m.changeIn(ctx, a, proof.op, op, verbChangePassword, func(ctx context.Context, w *work) error {
+	proved := *a.v
+	proved.proved = true
+	err = m.changeIn(ctx, Actor{&proved}, proof.op, op, verbChangePassword, func(ctx context.Context, w *work) error {
 		cred, err := w.storePassword(ctx, &acc, hash, false)
 		if err != nil {
 			return err
@@ -306,7 +308,7 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		if w.v.door != DoorSession {
 			return nil
 		}
-		result, err = w.openSession(ctx, &acc.User, &cred, proof, token, sessionRequest{org: w.v.org, app: w.v.app, origin: w.v.origin})
+		result, err = w.openSession(ctx, &acc.User, &cred, proof, token, sessionRequest{org: w.v.org, app: w.v.app, stay: true, origin: w.v.origin})
 		return err
 	})
 	if err != nil { // the password was right

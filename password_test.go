@@ -185,3 +185,19 @@ func TestOverloadIsTypedAndCountsNothing(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, login.Failures)
 }
+
+// The attempt that uses up the limit locks; that it was right is known only after.
+func TestARightPasswordOnTheLastAttemptChangesIt(t *testing.T) {
+	t.Parallel()
+	p := usermgmt.PolicyAgileApps() // five
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &p})
+	ann := e.AddUser("ann", nil)
+	for range 4 {
+		_, err := e.Passwords().Change(t.Context(), e.As(ann.ID), usermgmt.PasswordChange{Current: "wrong", New: "Another-Horse-8"})
+		require.ErrorIs(t, err, usermgmt.ErrCredentials)
+	}
+	_, err := e.Passwords().Change(t.Context(), e.As(ann.ID), usermgmt.PasswordChange{Current: usermgmttest.Password, New: "Another-Horse-8"})
+	require.NoError(t, err)
+	_, err = login(e, t, "ann", "Another-Horse-8")
+	require.NoError(t, err)
+}

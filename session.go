@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/usermgmt/usermgmt/internal/token"
@@ -29,8 +30,11 @@ func newSessionToken() sessionToken {
 }
 
 type sessionRequest struct {
-	org    OrgID
-	app    ApplicationID
+	org OrgID
+	app ApplicationID
+	// stay: the session goes on from another, without the application if the user
+	// no longer reaches it.
+	stay   bool
 	origin Origin
 }
 
@@ -55,7 +59,7 @@ func (w *work) openSession(ctx context.Context, u *User, cred *Credential, p *pr
 		Idle: policy.SessionIdle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: w.now.Add(policy.SessionLifetime),
 		Origin: req.origin,
 	}
-	if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.app); err != nil {
+	if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.app); err != nil && !(req.stay && errors.Is(err, ErrPermission)) {
 		return nil, err
 	}
 	return w.startSession(ctx, ses, st, tok)

@@ -119,7 +119,8 @@ func (n *NewUser) user(now time.Time) User {
 //
 // Errors: [ErrInvalid] with every problem of the fields and of the password;
 // [ErrConflict] for a taken name; [ErrLimit] without a free seat;
-// [ErrPermission]; [ErrOverloaded].
+// [ErrPermission]; [ErrOverloaded]; [ErrStale] if the actor was given the right
+// while the call ran, and so the password was not looked at.
 func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 	const op = "Users.Create"
 	m := s.m
@@ -139,6 +140,9 @@ func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 		p.addErr(badPassword)
 		if err := w.createUser(ctx, &u, &n.NewMembership, hash, n.MustChange, &p); err != nil {
 			return err
+		}
+		if n.Password != "" && hash == "" {
+			return &Error{Kind: ErrStale, Field: "password"} // the right came after the password was looked at
 		}
 		out = &u
 		return nil

@@ -146,7 +146,7 @@ func (m *Manager) complete(e AuditEntry, v *actorValue, op OperationID, now time
 		if !v.subject.IsZero() { // nobody acts at a login; the entry is about its user
 			e.Subject = v.subject
 		}
-		e.Detail.Origin = v.origin
+		e.Detail.Origin = v.origin.clean()
 		e.Detail.OperatorName, e.Detail.SubjectName = v.operatorName, v.subjectName
 		if e.Detail.Reason == "" {
 			e.Detail.Reason = v.reason

@@ -267,24 +267,10 @@ func (mc *machine) passwordChange(current, next string) *call {
 				m.release(user, &p)
 				return "", usermgmt.ErrInvalid
 			}
-			if p.locked && a.door == usermgmt.DoorHost {
-				// The model follows the implementation here. By the documentation only
-				// wrong passwords lock; but the lock that this very attempt reserved
-				// refuses the actor, whom a host authenticated, although it was right.
-				m.release(user, &p)
-				m.on("", "", none)
-				return "", usermgmt.ErrUnauthenticated
-			}
 			app := none
 			if a.door == usermgmt.DoorSession {
-				var ok bool
-				if app, ok = m.chooseApp(user, a.org, a.app); !ok {
-					// The model follows the implementation here. By the documentation the
-					// result is a session in the same organization; but without access to
-					// the application of the old session the change is refused.
-					m.release(user, &p)
-					m.on("user", fmt.Sprint("user", user), u.home)
-					return "", usermgmt.ErrPermission
+				if chosen, ok := m.chooseApp(user, a.org, a.app); ok {
+					app = chosen
 				}
 			}
 			u.password, u.mustChange, u.failures, u.lockedUntil = next, false, 0, time.Time{}

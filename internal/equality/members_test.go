@@ -217,13 +217,10 @@ func (mc *machine) memberAdd(user, org int, n *place) *call {
 				return "", err
 			case bad:
 				return "", usermgmt.ErrInvalid
-			case needsSeat(u) && !u.deactivated && !m.free(org, p.licence):
-				// For somebody who is a member already the documentation does not say
-				// whether this or the conflict comes first. The model follows the order of
-				// the writes.
-				return "", usermgmt.ErrLimit
 			case u.in[org] != nil:
 				return "", usermgmt.ErrConflict
+			case needsSeat(u) && !u.deactivated && !m.free(org, p.licence):
+				return "", usermgmt.ErrLimit
 			}
 			m.join(user, org, &p)
 			m.record(a, "membership.add")

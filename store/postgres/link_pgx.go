@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -169,5 +170,7 @@ func (l *pgxLink) untilAnswered(ctx context.Context) (next context.Context, done
 	}
 }
 
-// unsent reports whether err says that nothing was sent to the server.
-func unsent(err error) bool { return pgconn.SafeToRetry(err) }
+// unsent reports whether err says that nothing was sent to the server. That the
+// connection is closed does not say so: pgx 5.12 gives the same error for an
+// answer that was lost.
+func unsent(err error) bool { return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) }

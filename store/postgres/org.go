@@ -83,6 +83,9 @@ func (s *Store) ListOrgs(ctx context.Context, q usermgmt.ListQuery) ([]usermgmt.
 	if q.Limit < 1 {
 		return nil, limitInvalid()
 	}
+	if !storable(q.Search) || !storable(q.After.Key) {
+		return nil, ctx.Err() // no text of the database is or follows it
+	}
 	return all(ctx, s, scanOrg, sqlOrgs, q.After.Key, q.Search, q.Limit)
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -37,6 +38,7 @@ type core struct {
 	source source
 	prefix string // the quoted schema and a dot, or ""
 	texts  sync.Map
+	known  atomic.Int64 // how many texts there are
 }
 
 // New returns a store on a pool of connections. The pool stays the caller's:
@@ -78,6 +80,9 @@ func newStore(src source, cfg *Config) (*Store, error) {
 	return &Store{core: c}, nil
 }
 
+// maxTexts is how many qualified statements a store remembers.
+const maxTexts = 1024
+
 // maxIdentifier is the length of the longest name in Postgres, in bytes.
 const maxIdentifier = 63
 
@@ -117,7 +122,10 @@ func (c *core) sql(text string) string {
 		return done.(string)
 	}
 	done := strings.ReplaceAll(text, "usermgmt_", c.prefix+"usermgmt_")
-	c.texts.Store(text, done)
+	if c.known.Load() < maxTexts { // texts of lists are many
+		c.texts.Store(text, done)
+		c.known.Add(1)
+	}
 	return done
 }
 

@@ -116,6 +116,9 @@ func (s *Store) ListUnits(ctx context.Context, org usermgmt.OrgID, q usermgmt.Li
 	if q.Limit < 1 {
 		return nil, limitInvalid()
 	}
+	if !storable(q.Search) || !storable(q.After.Key) {
+		return nil, ctx.Err() // no text of the database is or follows it
+	}
 	return all(ctx, s, scanUnit, sqlUnits, id(org), q.After.Key, keyArg(q.After.ID), q.Search, q.Limit)
 }
 
@@ -144,6 +147,9 @@ func (s *Store) TeamByID(ctx context.Context, team usermgmt.TeamID) (usermgmt.Te
 func (s *Store) ListTeams(ctx context.Context, org usermgmt.OrgID, q usermgmt.ListQuery) ([]usermgmt.Team, error) {
 	if q.Limit < 1 {
 		return nil, limitInvalid()
+	}
+	if !storable(q.Search) || !storable(q.After.Key) {
+		return nil, ctx.Err() // no text of the database is or follows it
 	}
 	return all(ctx, s, scanTeam, sqlTeams, id(org), q.After.Key, keyArg(q.After.ID), q.Search, q.Limit)
 }
