@@ -91,8 +91,12 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: soak
-soak: ## Run the tests SOAKCOUNT (20) times, at the sizes that USERMGMT_SOAK=1 asks for
-	@export USERMGMT_SOAK=1; $(call each,go test ./... -race -shuffle=on -count $(SOAKCOUNT) -timeout 0 $(TESTFLAGS))
+soak: ## Run the tests SOAKCOUNT (20) times, at the sizes that USERMGMT_SOAK=1 asks for, and the plans
+	@export USERMGMT_SOAK=1; \
+	$(call each,go test $$(go list ./... | grep -v /internal/crash) -race -shuffle=on -count $(SOAKCOUNT) -timeout 0 $(TESTFLAGS)); \
+	go test ./internal/crash -race -timeout 0 $(TESTFLAGS); \
+	for s in pgx sql; do USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on -timeout 0 $(TESTFLAGS) || exit 1; done
+	@$(MAKE) plans
 
 # An example that cannot run by itself says so in a comment line of its own,
 # "// Needs arguments."

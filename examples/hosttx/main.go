@@ -60,7 +60,9 @@ type host struct {
 	users *usermgmt.Manager
 	root  usermgmt.Actor
 	role  usermgmt.RoleID
-	org   *usermgmt.Bootstrapped
+	// profile is the access profile of customers' users.
+	profile usermgmt.ProfileID
+	org     *usermgmt.Bootstrapped
 }
 
 func run(ctx context.Context, out io.Writer, pool *pgxpool.Pool) error {
@@ -121,6 +123,11 @@ func (h *host) prepare(ctx context.Context) error {
 		return err
 	}
 	h.role = role.ID
+	profile, err := h.users.Profiles().Shipped(ctx, h.root, usermgmt.ProfileRegularUser)
+	if err != nil {
+		return err
+	}
+	h.profile = profile.ID
 	return nil
 }
 
@@ -173,8 +180,9 @@ func (h *host) signUp(ctx context.Context, users *usermgmt.Manager, username str
 	person := func(name string) usermgmt.NewUser {
 		return usermgmt.NewUser{
 			Username: name, Email: name + "@customer.test", FirstName: "Chris", LastName: "Customer",
-			OwnerUnit:     h.org.MainUnit.ID,
-			NewMembership: usermgmt.NewMembership{Roles: []usermgmt.RoleAssignment{{Role: h.role}}},
+			OwnerUnit: h.org.MainUnit.ID,
+			NewMembership: usermgmt.NewMembership{Profile: h.profile, PrimaryTeam: h.org.RootTeam.ID,
+				Roles: []usermgmt.RoleAssignment{{Role: h.role}}},
 		}
 	}
 	if _, err := users.Users().Create(ctx, h.root, person("root")); !errors.Is(err, usermgmt.ErrConflict) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/usermgmt/usermgmt/internal/pgserver"
 	"github.com/usermgmt/usermgmt/internal/teststores"
 )
 
@@ -53,4 +55,17 @@ func TestTheTourOfRealDirectories(t *testing.T) {
 			assert.Contains(t, out.String(), "203 × email required", "each is reported")
 		}
 	}
+}
+
+func TestTheTourOnAPrivateServer(t *testing.T) {
+	t.Parallel()
+	store, stop, err := open(t.Context(), "auto")
+	if errors.Is(err, pgserver.ErrNoServer) {
+		t.Skipf("SKIP-POSTGRES: %v", err)
+	}
+	require.NoError(t, err)
+	defer stop()
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), &out, store, nordwind, false, filepath.Join(t.TempDir(), "users.csv")))
+	assert.Contains(t, out.String(), "Imported 202 of 202 people; 0 problems.")
 }

@@ -17,31 +17,31 @@ func open(ctx context.Context, dsn string) (store usermgmt.Store, stop func(), e
 	if dsn == "" {
 		return memory.New(), func() {}, nil
 	}
-	stop = func() {}
+	stopServer := func() {}
 	if dsn == "auto" {
 		server, err := pgserver.Start(ctx, pgserver.Config{})
 		if err != nil {
 			return nil, nil, err
 		}
-		stop = func() { _ = server.Stop() }
+		stopServer = func() { _ = server.Stop() }
 		dsn = server.DSN("postgres")
 	}
 	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
-		stop()
+		stopServer()
 		return nil, nil, err
 	}
-	end := func() {
+	stop = func() {
 		pool.Close()
-		stop()
+		stopServer()
 	}
 	s, err := postgres.New(pool, nil)
 	if err == nil {
 		err = s.Migrate(ctx)
 	}
 	if err != nil {
-		end()
+		stop()
 		return nil, nil, err
 	}
-	return s, end, nil
+	return s, stop, nil
 }
