@@ -29,7 +29,7 @@ type stage struct {
 
 // listStages are the turns. Tests change them.
 var listStages = []stage{
-	{rows: 1000, walks: 4}, {rows: 3000, few: true}, {rows: 8000, walks: 4}, {rows: 50_000, few: true}, {rows: 64_000},
+	{rows: 100, walks: 4}, {rows: 3000, few: true}, {rows: 8000, walks: 8}, {rows: 50_000, few: true}, {rows: 64_000},
 }
 
 // listDrivers is how many of a query's conditions are tried.
