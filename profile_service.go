@@ -94,7 +94,8 @@ type NewProfile struct {
 //
 // Create is atomic. It records "profile.create".
 //
-// Errors: [ErrPermission], [ErrInvalid], [ErrConflict] for a taken name.
+// Errors: [ErrNotFound] for an organization that the actor may not see,
+// [ErrPermission], [ErrInvalid], [ErrConflict] for a taken name.
 func (s *Profiles) Create(ctx context.Context, a Actor, n NewProfile) (*AccessProfile, error) {
 	var out *AccessProfile
 	id := newID[AccessProfile]()

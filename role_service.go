@@ -40,7 +40,8 @@ type NewRole struct {
 //
 // Create is atomic. It records "role.create".
 //
-// Errors: [ErrPermission], [ErrInvalid], [ErrConflict] for a taken name.
+// Errors: [ErrNotFound] for an organization that the actor may not see,
+// [ErrPermission], [ErrInvalid], [ErrConflict] for a taken name.
 func (s *Roles) Create(ctx context.Context, a Actor, n NewRole) (*Role, error) {
 	var out *Role
 	id := newID[Role]()

@@ -119,7 +119,8 @@ func (n *NewUser) user(now time.Time) User {
 //
 // Errors: [ErrInvalid] with every problem of the fields and of the password;
 // [ErrConflict] for a taken name; [ErrLimit] without a free seat;
-// [ErrPermission]; [ErrOverloaded]; [ErrStale] if the actor was given the right
+// [ErrNotFound] for a place that the actor may not see; [ErrPermission];
+// [ErrOverloaded]; [ErrStale] if the actor was given the right
 // while the call ran, and so the password was not looked at.
 func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 	const op = "Users.Create"

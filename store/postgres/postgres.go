@@ -99,6 +99,9 @@ func required(field string) error {
 // and leaves tx usable; only a cancelled context breaks the connection, and with
 // it tx. The store never retries: under REPEATABLE READ and SERIALIZABLE the
 // host must be ready for [usermgmt.ErrTransient] and run its transaction again.
+// READ COMMITTED is what the store is made for: a transaction with an older view
+// that changes a user does not see the memberships made since, whose sort keys it
+// would have to bring up to date.
 // What is done counts as of the host's COMMIT.
 //
 // The bound store belongs to one goroutine, and to tx: it is of no use after it.
