@@ -135,7 +135,7 @@ func (c *conditions) view() {
 		c.driveBy(byDisabling, "not "+active)
 	case usermgmt.ViewDeactivated:
 		c.add(deactivated)
-		c.driveBy(byDeactivation, deactivated+" and not "+active)
+		c.driveBy(byDeactivation, deactivated)
 	case usermgmt.ViewCannotLogIn:
 		now := c.arg(moment(c.q.Now), "timestamptz")
 		c.add(active)

@@ -131,6 +131,7 @@ create index um_users_by_username on usermgmt_users (username_key, user_id);
 create index um_users_by_email on usermgmt_users (email_key, user_id);
 create index um_users_by_created on usermgmt_users (created_at, user_id);
 create index um_users_inactive on usermgmt_users (name_key, user_id) where not active;
+create index um_users_deactivated on usermgmt_users (name_key, user_id) where deactivated_at is not null;
 create index um_users_kind on usermgmt_users (kind, name_key, user_id) where kind <> 1;
 
 -- Login names: usernames and primary e-mail addresses are one space.
@@ -253,6 +254,7 @@ create index um_memberships_by_created on usermgmt_memberships (org_id, user_cre
 create index um_memberships_unit on usermgmt_memberships (org_id, owner_unit, name_key, user_id);
 create index um_memberships_profile_idx on usermgmt_memberships (profile_id, org_id, name_key, user_id);
 create index um_memberships_inactive on usermgmt_memberships (org_id, name_key, user_id) where not (enabled and user_active);
+create index um_memberships_deactivated on usermgmt_memberships (org_id, name_key, user_id) where deactivated;
 create index um_memberships_kind on usermgmt_memberships (org_id, kind, name_key, user_id) where kind <> 1;
 create index um_memberships_initial_app_idx on usermgmt_memberships (initial_app) where initial_app is not null;
 create index um_memberships_primary_team_idx on usermgmt_memberships (org_id, primary_team) where primary_team is not null;
