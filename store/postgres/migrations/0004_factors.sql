@@ -1,0 +1,1 @@
+-- Second factors, security questions and former passwords.

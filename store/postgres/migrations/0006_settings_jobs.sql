@@ -1,0 +1,1 @@
+-- Settings, floating seats and jobs.
