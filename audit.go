@@ -1,6 +1,10 @@
 package usermgmt
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Outcome of an audited call.
 type Outcome uint8
@@ -98,12 +102,16 @@ type AuditDetail struct {
 	Before, After map[string]string
 }
 
-// Message is a mail in the outbox. It is written in the transaction of the
-// change that causes it and handed to the [Mailer] by [Manager.Deliver].
+// Message is a mail in the outbox, or an event for the host. It is written in the
+// transaction of the change that causes it and handed to the [Mailer] by
+// [Manager.Deliver], or to [Config.Events] by [Manager.DeliverEvents].
 type Message struct {
 	ID        MessageID
 	Operation OperationID
-	Org       OrgID
+	// Event: for the host. User and To are empty, Kind is the verb, and Values are
+	// those of an [Event].
+	Event bool
+	Org   OrgID
 	// User is the addressee; To the address as it was when written.
 	User UserID
 	To   string
@@ -118,4 +126,12 @@ type Message struct {
 	// SentAt is set once the mailer accepted it, DeadAt once it was given up.
 	SentAt, DeadAt time.Time
 	LastError      string
+}
+
+// clone is a copy that shares nothing.
+func (e *AuditEntry) clone() AuditEntry {
+	c := *e
+	c.Fields = slices.Clone(e.Fields)
+	c.Detail.Before, c.Detail.After = maps.Clone(e.Detail.Before), maps.Clone(e.Detail.After)
+	return c
 }

@@ -180,7 +180,7 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 			return err
 		}
 		// The same calls whether or not there is anything to send.
-		return tx.AddMessages(ctx, mails...)
+		return tx.AddMessages(ctx, append(mails, m.events(entries)...)...)
 	})
 	if err != nil {
 		return nil, inOperation(p.op, err)

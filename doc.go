@@ -52,7 +52,7 @@
 // Errors match one of a closed set with [errors.Is]: [ErrNotFound],
 // [ErrInvalid], [ErrConflict], [ErrStale], [ErrLimit], [ErrPermission],
 // [ErrUnauthenticated], [ErrCredentials], [ErrOverloaded], [ErrNotConfigured],
-// [ErrTransient], [ErrOutcomeUnknown], [ErrOutsideTx]. [Error] has the field and
+// [ErrTransient], [ErrOutcomeUnknown], [ErrVetoed], [ErrOutsideTx]. [Error] has the field and
 // the rule; [FieldErrors] lists all field problems, which come at once. Error
 // texts are for operators; [UserMessage] has a sentence for end users. Secrets
 // and personal data are in neither.

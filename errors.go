@@ -43,6 +43,9 @@ var (
 	// Without an operation nothing was recorded either ([Manager.Deliver], the
 	// verification of a session or a key): make the call again.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
+	// ErrVetoed: a [Hook] of the host's forbids it; the Rule is the hook's name and
+	// Err what it returned.
+	ErrVetoed = errors.New("vetoed")
 	// ErrOutsideTx: a store or manager that is not bound to a running unit of
 	// work was called from inside it. Use the bound one.
 	ErrOutsideTx = errors.New("used outside its transaction")
@@ -185,6 +188,8 @@ func UserMessage(err error) string {
 		return "Some of the values are not valid."
 	case errors.Is(err, ErrOverloaded), errors.Is(err, ErrTransient):
 		return "The system is busy. Please try again."
+	case errors.Is(err, ErrVetoed):
+		return "This is not allowed here."
 	case errors.Is(err, ErrNotConfigured):
 		return "This is not available here."
 	}
@@ -275,7 +280,7 @@ func also(err, besides error) error {
 // kindOf is the sentinel that err matches, nil if it matches none.
 func kindOf(err error) error {
 	for _, kind := range [...]error{ErrOutcomeUnknown, ErrNotFound, ErrInvalid, ErrConflict, ErrStale, ErrLimit, ErrPermission, ErrUnauthenticated,
-		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrOutsideTx} {
+		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrVetoed, ErrOutsideTx} {
 		if errors.Is(err, kind) {
 			return kind
 		}

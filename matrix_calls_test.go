@@ -12,15 +12,18 @@ import (
 
 // withoutActor excuses the methods that take no actor.
 var withoutActor = map[string]string{
-	"Manager.WithStore":   "binds, decides nothing",
-	"Manager.Bootstrap":   "works once, on an empty store; TestBootstrap…",
-	"Manager.BreakGlass":  "for whoever holds the store",
-	"Manager.Deliver":     "background work of the host",
-	"Manager.Resolve":     "tells yes or no to whoever holds the manager",
-	"Manager.SystemActor": "makes an actor with what the host gives it",
-	"Access.Catalogue":    "the same for everybody",
-	"Access.Placements":   "a read for the host's own checks",
-	"Passwords.Suggest":   "random text by a policy",
+	"Manager.WithStore":     "binds, decides nothing",
+	"Manager.Bootstrap":     "works once, on an empty store; TestBootstrap…",
+	"Manager.BreakGlass":    "for whoever holds the store",
+	"Manager.Deliver":       "background work of the host",
+	"Manager.DeliverEvents": "background work of the host",
+	"Manager.Run":           "background work of the host",
+	"Manager.RunOnce":       "background work of the host",
+	"Manager.Resolve":       "tells yes or no to whoever holds the manager",
+	"Manager.SystemActor":   "makes an actor with what the host gives it",
+	"Access.Catalogue":      "the same for everybody",
+	"Access.Placements":     "a read for the host's own checks",
+	"Passwords.Suggest":     "random text by a policy",
 }
 
 // The three that prove a secret, and ActorFor, take no actor, but have rows all

@@ -423,9 +423,9 @@ func (h hookStore) AddMessages(ctx context.Context, m ...usermgmt.Message) error
 	return h.Store.AddMessages(ctx, m...)
 }
 
-func (h hookStore) ClaimMessages(ctx context.Context, now time.Time, until time.Time, limit int) ([]usermgmt.Message, error) {
+func (h hookStore) ClaimMessages(ctx context.Context, event bool, now time.Time, until time.Time, limit int) ([]usermgmt.Message, error) {
 	h.hook("ClaimMessages")
-	return h.Store.ClaimMessages(ctx, now, until, limit)
+	return h.Store.ClaimMessages(ctx, event, now, until, limit)
 }
 
 func (h hookStore) SettleMessage(ctx context.Context, m usermgmt.Message) error {

@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -32,37 +33,43 @@ const (
 	deliveryAttempts = 10
 )
 
-// Delivered counts what [Manager.Deliver] did.
+// Delivered counts what [Manager.Deliver] and [Manager.DeliverEvents] did.
 type Delivered struct{ Sent, Failed, Dead int }
 
-// Deliver hands at most limit due messages of the outbox to the mailer. A
-// message that fails comes again after 1, 2, 4 … minutes; after the tenth
-// failure it is kept as dead with its error. Any number of processes may
-// deliver at once: no message is taken by two within five minutes.
+// Deliver hands at most limit due mails of the outbox to the mailer. A mail that
+// fails comes again after 1, 2, 4 … minutes; after the tenth failure it is kept as
+// dead with its error. Any number of processes may deliver at once: no message is
+// taken by two within five minutes.
 //
 // Messages are written in the transactions that cause them, so none is sent for
 // a change that was rolled back, and none is lost to a crash.
 //
 // Errors: [ErrNotConfigured] without [Config.Mailer]; otherwise only the
-// store's. A mailer's error is kept with the message and logged.
+// store's. A mailer's error, or panic, is kept with the message and logged.
 func (m *Manager) Deliver(ctx context.Context, limit int) (Delivered, error) {
 	const op = "Deliver"
-	var d Delivered
 	if m.cfg.Mailer == nil {
-		return d, withOp(op, &Error{Kind: ErrNotConfigured, Field: "mailer"})
+		return Delivered{}, withOp(op, &Error{Kind: ErrNotConfigured, Field: "mailer"})
 	}
+	d, err := m.deliver(ctx, false, limit, m.cfg.Mailer.Send)
+	return d, withOp(op, err)
+}
+
+// deliver takes due messages of one sort out of the outbox and sends them.
+func (m *Manager) deliver(ctx context.Context, event bool, limit int, send func(context.Context, Message) error) (Delivered, error) {
+	var d Delivered
 	if limit < 1 || limit > MaxPageSize {
-		return d, withOp(op, &Error{Kind: ErrLimit, Field: "limit"})
+		return d, &Error{Kind: ErrLimit, Field: "limit"}
 	}
 	now := m.now()
-	batch, err := m.store.ClaimMessages(ctx, now, now.Add(deliveryLease), limit)
+	batch, err := m.store.ClaimMessages(ctx, event, now, now.Add(deliveryLease), limit)
 	if err != nil {
-		return d, withOp(op, err)
+		return d, err
 	}
 	for _, msg := range batch {
-		sendErr := m.cfg.Mailer.Send(ctx, msg)
+		sendErr := guarded(func() error { return send(ctx, msg) })
 		if sendErr != nil && ctx.Err() != nil {
-			return d, withOp(op, errors.Join(ctx.Err(), sendErr)) // the lease ends by itself
+			return d, errors.Join(ctx.Err(), sendErr) // the lease ends by itself
 		}
 		at := m.now()
 		switch {
@@ -77,12 +84,23 @@ func (m *Manager) Deliver(ctx context.Context, limit int) (Delivered, error) {
 			d.Failed++
 		}
 		if sendErr != nil {
-			m.cfg.Logger.WarnContext(ctx, "usermgmt: mail failed", "message", msg.ID.String(), "kind", msg.Kind,
+			m.cfg.Logger.WarnContext(ctx, "usermgmt: message not delivered", "message", msg.ID.String(), "kind", msg.Kind,
 				"attempts", msg.Attempts, "error", sendErr)
 		}
 		if err := m.store.SettleMessage(ctx, msg); err != nil {
-			return d, withOp(op, err)
+			return d, err
 		}
 	}
 	return d, nil
+}
+
+// guarded calls code of the host's, whose panic is an error. What it panicked
+// with is not shown: nobody knows what is in it.
+func guarded(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Rule: "panic", Detail: fmt.Sprintf("code of the host's panicked with a %T", p)}
+		}
+	}()
+	return call()
 }

@@ -376,14 +376,14 @@ type AuditStore interface {
 	ListAudit(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
 }
 
-// OutboxStore keeps outgoing mail.
+// OutboxStore keeps outgoing mail, and events for the host.
 type OutboxStore interface {
 	AddMessages(ctx context.Context, m ...Message) error
-	// ClaimMessages takes at most limit messages that are neither sent nor dead
-	// and whose NotBefore is not after now, in the order of ID, sets their NotBefore
-	// to until, adds 1 to Attempts and returns them as they then are. No
-	// message is given to two callers before until.
-	ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]Message, error)
+	// ClaimMessages takes at most limit messages, mails or events, that are neither
+	// sent nor dead and whose NotBefore is not after now, in the order of ID, sets
+	// their NotBefore to until, adds 1 to Attempts and returns them as they then
+	// are. No message is given to two callers before until.
+	ClaimMessages(ctx context.Context, event bool, now, until time.Time, limit int) ([]Message, error)
 	// SettleMessage replaces NotBefore, SentAt, DeadAt and LastError. A message
 	// with SentAt or DeadAt loses its Values.
 	SettleMessage(ctx context.Context, m Message) error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
@@ -35,6 +36,19 @@ type Config struct {
 	// Mailer sends what [Manager.Deliver] takes from the outbox. Defaults to
 	// none: messages are kept.
 	Mailer Mailer
+	// Hooks are asked, in this order, before a change commits, and may forbid it:
+	// the call then fails with [ErrVetoed], changes nothing and is recorded as
+	// refused. They are asked about everything that the audit log records as done,
+	// but for [Manager.Bootstrap], [Manager.BreakGlass], and what follows from a
+	// failed login. Defaults to none.
+	Hooks []Hook
+	// Events receives, from [Manager.DeliverEvents] or [Manager.Run], every entry
+	// that the audit log has as done, after it has committed, at least once. An
+	// error has it come again later. Defaults to none: no event is written.
+	Events func(ctx context.Context, e Event) error
+	// RunEvery is the pause between two turns of [Manager.Run]. Defaults to 5
+	// seconds; a second to an hour.
+	RunEvery time.Duration
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what nobody returns, such as mail that failed. Defaults
@@ -123,6 +137,14 @@ func (c *Config) setDefaults(p *problems) {
 		p.add("api_key_prefix", "format", "want 2 to 16 characters a-z and 0-9, beginning with a letter")
 	}
 	c.Proxy.setDefaults(p)
+	c.Hooks = slices.Clone(c.Hooks)
+	validateHooks(c.Hooks, p)
+	if c.RunEvery == 0 {
+		c.RunEvery = 5 * time.Second
+	}
+	if c.RunEvery < time.Second || c.RunEvery > time.Hour {
+		p.add("run_every", "range", "want a second to an hour")
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -176,7 +198,7 @@ func isRefusal(err error) bool {
 	// What is not there is recorded like what may not be seen, so that the log
 	// tells them apart no more than the answer does.
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthenticated) ||
-		errors.Is(err, ErrConflict) || errors.Is(err, ErrLimit)
+		errors.Is(err, ErrConflict) || errors.Is(err, ErrLimit) || errors.Is(err, ErrVetoed)
 }
 
 // change runs one service call that changes something: in one transaction, with

@@ -121,9 +121,14 @@ func (w *work) mailTo(u *User, to, kind string, values map[string]string) {
 		To: to, Kind: kind, Values: values, NotBefore: w.now, CreatedAt: w.now})
 }
 
-// flush writes the entries and messages. The first entry is the one that proves
-// the operation; it must be none that folds.
+// flush asks the hooks, and writes the entries and messages. The first entry is
+// the one that proves the operation; it must be none that folds.
 func (w *work) flush(ctx context.Context) error {
+	if len(w.m.cfg.Hooks) > 0 && w.v.door != DoorNone && w.v.door != DoorBootstrap {
+		if err := w.ask(ctx); err != nil {
+			return err
+		}
+	}
 	if len(w.entries) > 0 {
 		if !w.further {
 			w.entries[0].ID = AuditID(w.op)
@@ -131,6 +136,7 @@ func (w *work) flush(ctx context.Context) error {
 		if err := w.tx.AppendAudit(ctx, w.entries...); err != nil {
 			return err
 		}
+		w.messages = append(w.messages, w.m.events(w.entries)...)
 	}
 	if len(w.messages) > 0 {
 		return w.tx.AddMessages(ctx, w.messages...)

@@ -211,8 +211,8 @@ func (w *Store) AddMessages(ctx context.Context, m ...usermgmt.Message) error {
 }
 
 // ClaimMessages implements [usermgmt.Store].
-func (w *Store) ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]usermgmt.Message, error) {
-	v, err := w.Store.ClaimMessages(ctx, now, until, limit)
+func (w *Store) ClaimMessages(ctx context.Context, event bool, now, until time.Time, limit int) ([]usermgmt.Message, error) {
+	v, err := w.Store.ClaimMessages(ctx, event, now, until, limit)
 	return v, w.note("ClaimMessages", err)
 }
 

@@ -9,7 +9,14 @@ import (
 
 func messagesByID(a, b *usermgmt.Message) int { return cmpID(a.ID, b.ID) }
 
+// messagesByAge orders messages that are pending, mails first.
 func messagesByAge(a, b *usermgmt.Message) int {
+	if a.Event != b.Event {
+		if b.Event {
+			return -1
+		}
+		return 1
+	}
 	if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
 		return c
 	}
@@ -58,14 +65,18 @@ func (s *Store) AddMessages(ctx context.Context, messages ...usermgmt.Message) e
 
 // ClaimMessages implements [usermgmt.Store].
 func (s *Store) ClaimMessages(
-	ctx context.Context, now, until time.Time, limit int,
+	ctx context.Context, event bool, now, until time.Time, limit int,
 ) (out []usermgmt.Message, err error) {
 	if limit < 1 {
 		return nil, limitInvalid()
 	}
 	err = s.write(ctx, func(w *writer) error {
 		var rows []*usermgmt.Message
-		w.v.others.pending.Ascend(nil, func(m *usermgmt.Message) bool {
+		from := func(m *usermgmt.Message) bool { return m.Event || !event }
+		w.v.others.pending.Ascend(from, func(m *usermgmt.Message) bool {
+			if m.Event != event {
+				return false
+			}
 			if !m.NotBefore.After(now) {
 				rows = append(rows, m)
 			}

@@ -336,7 +336,7 @@ func bigWrites(users int) []bigCall {
 		bigWrite("DeleteAPIKey", func(x c, s st) error { return s.DeleteAPIKey(x, bigUser(41), org) }),
 		bigWrite("TouchAPIKey", func(x c, s st) error { return s.TouchAPIKey(x, bigID(aKey, 21), now, now) }),
 		bigWrite("ClaimMessages", func(x c, s st) error {
-			_, err := s.ClaimMessages(x, now, now.Add(time.Minute), 50)
+			_, err := s.ClaimMessages(x, false, now, now.Add(time.Minute), 50)
 			return err
 		}),
 		bigWrite("SettleMessage", func(x c, s st) error {

@@ -431,9 +431,9 @@ func (w counting) AddMessages(ctx context.Context, m ...usermgmt.Message) error 
 	return w.Store.AddMessages(ctx, m...)
 }
 
-func (w counting) ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]usermgmt.Message, error) {
+func (w counting) ClaimMessages(ctx context.Context, event bool, now, until time.Time, limit int) ([]usermgmt.Message, error) {
 	w.count("ClaimMessages")
-	return w.Store.ClaimMessages(ctx, now, until, limit)
+	return w.Store.ClaimMessages(ctx, event, now, until, limit)
 }
 
 func (w counting) SettleMessage(ctx context.Context, m usermgmt.Message) error {

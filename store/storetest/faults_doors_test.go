@@ -249,8 +249,19 @@ func (s closedSpans) ListAudit(ctx context.Context, q usermgmt.AuditQuery) ([]us
 
 type eager struct{ base }
 
-func (s eager) ClaimMessages(ctx context.Context, _, until time.Time, limit int) ([]usermgmt.Message, error) {
-	return s.Store.ClaimMessages(ctx, usermgmt.Forever, until, limit)
+func (s eager) ClaimMessages(ctx context.Context, event bool, _, until time.Time, limit int) ([]usermgmt.Message, error) {
+	return s.Store.ClaimMessages(ctx, event, usermgmt.Forever, until, limit)
+}
+
+type oneQueue struct{ base }
+
+func (s oneQueue) ClaimMessages(ctx context.Context, event bool, now, until time.Time, limit int) ([]usermgmt.Message, error) {
+	out, err := s.Store.ClaimMessages(ctx, event, now, until, limit)
+	if err != nil || len(out) == limit {
+		return out, err
+	}
+	rest, err := s.Store.ClaimMessages(ctx, !event, now, until, limit-len(out))
+	return append(out, rest...), err
 }
 
 type foldsKeys struct{ base }

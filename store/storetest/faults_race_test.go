@@ -136,14 +136,14 @@ func (s slowRights) RecordLogin(ctx context.Context, user usermgmt.UserID, at ti
 
 type slowClaims struct{ base }
 
-func (s slowClaims) ClaimMessages(ctx context.Context, now, until time.Time, limit int) ([]usermgmt.Message, error) {
+func (s slowClaims) ClaimMessages(ctx context.Context, event bool, now, until time.Time, limit int) ([]usermgmt.Message, error) {
 	all, err := s.ListMessages(ctx, true, usermgmt.ListQuery{Limit: everything})
 	if err != nil {
 		return nil, err
 	}
 	var due []usermgmt.Message
 	for _, m := range all {
-		if len(due) < limit && !m.NotBefore.After(now) {
+		if len(due) < limit && m.Event == event && !m.NotBefore.After(now) {
 			due = append(due, m)
 		}
 	}

@@ -71,6 +71,7 @@ func faults() []fault {
 		{name: "counts a fold once", caught: "AuditFold", build: func(b base) usermgmt.Store { return countsOnce{b} }},
 		{name: "shows the whole audit log", caught: "AuditVisible", build: func(b base) usermgmt.Store { return openLog{b} }},
 		{name: "includes the end of a time span", caught: "AuditConditions", build: func(b base) usermgmt.Store { return closedSpans{b} }},
+		{name: "claims mails and events alike", caught: "MessageEvents", build: func(b base) usermgmt.Store { return oneQueue{b} }},
 		{name: "claims messages before their time", caught: "MessageClaim", build: func(b base) usermgmt.Store { return eager{b} }},
 		{name: "folds the keys of blobs", caught: "Blob", build: func(b base) usermgmt.Store { return foldsKeys{b} }},
 	}

@@ -12,6 +12,7 @@ func outboxCases() []testCase {
 		{"MessageValues", []string{"AddMessages", "ListMessages"}, messageValues},
 		{"MessageList", []string{"ListMessages"}, messageList},
 		{"MessageClaim", []string{"ClaimMessages"}, messageClaim},
+		{"MessageEvents", []string{"ClaimMessages", "ListMessages"}, messageEvents},
 		{"MessageSettle", []string{"SettleMessage", "ClaimMessages", "ListMessages"}, messageSettle},
 	}
 }
@@ -41,7 +42,7 @@ func messageValues(w *world) {
 		scribble(read)
 	}
 	m.NotBefore, m.Attempts = at(9), 4
-	claimed := got(w.s.ClaimMessages(w.ctx, at(0), at(9), 1))
+	claimed := got(w.s.ClaimMessages(w.ctx, false, at(0), at(9), 1))
 	claimed.is(w, []usermgmt.Message{m})
 	scribble(claimed.value)
 	equal(w, "the message claimed", []usermgmt.Message{m}, w.messages(true))
@@ -86,7 +87,7 @@ func messageClaim(w *world) {
 			all[i].Attempts++
 			messages = append(messages, all[i])
 		}
-		got(w.s.ClaimMessages(w.ctx, now, until, limit)).is(w, messages)
+		got(w.s.ClaimMessages(w.ctx, false, now, until, limit)).is(w, messages)
 	}
 	claim(at(0).Add(-time.Microsecond), at(9), 9)
 	claim(at(0), at(10), 9, 0)
@@ -99,13 +100,38 @@ func messageClaim(w *world) {
 	equal(w, "the messages", []usermgmt.Message{all[3], all[2], all[1], all[0]}, w.messages(true))
 }
 
+// messageEvents: mails and events wait side by side, and are claimed apart.
+func messageEvents(w *world) {
+	var all []usermgmt.Message
+	for i := range 4 {
+		m := w.newMessage(i)
+		m.Event = i%2 == 0
+		all = append(all, m)
+	}
+	w.do(w.s.AddMessages(w.ctx, shuffled(all)...))
+	equal(w, "all messages", []usermgmt.Message{all[3], all[2], all[1], all[0]}, w.messages(true))
+	claimed := func(from ...int) []usermgmt.Message {
+		var out []usermgmt.Message
+		for _, i := range from {
+			all[i].NotBefore = at(10)
+			all[i].Attempts++
+			out = append(out, all[i])
+		}
+		return out
+	}
+	got(w.s.ClaimMessages(w.ctx, true, at(0), at(10), 9)).is(w, claimed(0))
+	got(w.s.ClaimMessages(w.ctx, false, at(9), at(10), 9)).is(w, claimed(1, 3))
+	got(w.s.ClaimMessages(w.ctx, true, at(9), at(10), 9)).is(w, claimed(2))
+	got(w.s.ClaimMessages(w.ctx, true, at(9), at(10), 9)).is(w, nil)
+}
+
 func messageSettle(w *world) {
 	var all []usermgmt.Message
 	for i := range 3 {
 		all = append(all, w.newMessage(i))
 	}
 	w.do(w.s.AddMessages(w.ctx, all...))
-	got(w.s.ClaimMessages(w.ctx, at(9), at(10), 9)).must(w)
+	got(w.s.ClaimMessages(w.ctx, false, at(9), at(10), 9)).must(w)
 	settle := func(i int, change func(m *usermgmt.Message)) {
 		w.Helper()
 		all[i].Attempts, all[i].NotBefore = 1, at(10)
@@ -123,7 +149,7 @@ func messageSettle(w *world) {
 	settle(2, func(m *usermgmt.Message) { m.NotBefore, m.LastError = at(20), "busy" })
 	equal(w, "the messages", []usermgmt.Message{all[2], all[1], all[0]}, w.messages(false))
 	equal(w, "the pending messages", all[2:], w.messages(true))
-	got(w.s.ClaimMessages(w.ctx, at(20).Add(-time.Microsecond), at(30), 9)).is(w, nil)
+	got(w.s.ClaimMessages(w.ctx, false, at(20).Add(-time.Microsecond), at(30), 9)).is(w, nil)
 	all[2].Attempts, all[2].NotBefore = 2, at(30)
-	got(w.s.ClaimMessages(w.ctx, at(20), at(30), 9)).is(w, all[2:])
+	got(w.s.ClaimMessages(w.ctx, false, at(20), at(30), 9)).is(w, all[2:])
 }

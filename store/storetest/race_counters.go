@@ -159,7 +159,7 @@ func raceMessages(w *world) {
 		for empty := 0; empty < 3; {
 			var batch []usermgmt.Message
 			err := retry(func() (err error) {
-				batch, err = w.s.ClaimMessages(w.ctx, at(0), at(9), 3)
+				batch, err = w.s.ClaimMessages(w.ctx, false, at(0), at(9), 3)
 				return err
 			})
 			if err != nil {
@@ -182,9 +182,9 @@ func raceMessages(w *world) {
 			w.Errorf("message %s was given to %d callers", id, n)
 		}
 	}
-	rest := got(w.s.ClaimMessages(w.ctx, at(0), at(9), many)).must(w)
+	rest := got(w.s.ClaimMessages(w.ctx, false, at(0), at(9), many)).must(w)
 	equal(w, "the number of messages given", many, len(given)+len(rest))
-	got(w.s.ClaimMessages(w.ctx, at(0), at(9), many)).is(w, nil)
+	got(w.s.ClaimMessages(w.ctx, false, at(0), at(9), many)).is(w, nil)
 }
 
 // raceReference deletes a team while memberships take it up: one of the two

@@ -107,7 +107,7 @@ func (c *contents) writesOfRecords() []write {
 		}},
 		{"AddMessages", func(ctx context.Context, s store) error { return s.AddMessages(ctx, c.newMessage) }},
 		{"ClaimMessages", func(ctx context.Context, s store) error {
-			_, err := s.ClaimMessages(ctx, at(3), at(9), 9)
+			_, err := s.ClaimMessages(ctx, false, at(3), at(9), 9)
 			return err
 		}},
 		{"SettleMessage", func(ctx context.Context, s store) error {
