@@ -32,6 +32,8 @@ type (
 	MessageID     = ID[Message]
 	ImportID      = ID[Checkpoint]
 	OperationID   = ID[Operation]
+	GroupID       = ID[Group]
+	FieldID       = ID[CustomField]
 )
 
 // Operation is one call of a service that changes something; an import is one

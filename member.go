@@ -55,6 +55,12 @@ type Membership struct {
 	InitialApp ApplicationID
 	// Settings are the user's own settings in the organization, by key.
 	Settings map[string]string
+	// Custom are the values of the organization's own custom fields, by name; see
+	// [CustomField].
+	Custom map[string]string
+	// SearchKey is what a search in the organization looks into besides that of
+	// the user, in the same form: the searchable custom fields.
+	SearchKey string
 	// Rights is the stamp of the membership's rights: it grows with every
 	// change of profile, roles, teams, units, enabled and application access.
 	// The store counts it; see [MemberStore].

@@ -110,18 +110,26 @@ type UserQuery struct {
 	Now time.Time
 	// Search keeps users whose SearchKey contains it or, if it has fewer than
 	// three code points, users of whom a line of SearchKey begins with it: no
-	// index finds so little inside a text.
+	// index finds so little inside a text. With Org it is looked for in the
+	// SearchKey of the membership too.
 	Search string
+	Group  GroupID // wears it
+	// Custom keeps users whose Custom has each of the values.
+	Custom map[string]string
 	// Home keeps users whose home is the organization Org.
 	Home bool
 	// The following need Org.
-	Profile  ProfileID
-	Role     RoleID // held directly
-	Team     TeamID // a member of it
-	TeamTree TeamID // a member of it or of a team below
-	Unit     UnitID // owned by it
-	UnitTree UnitID // owned by it or by a unit below
-	Kind     UserKind
+
+	// MemberCustom keeps users whose Custom of the membership has each of the
+	// values.
+	MemberCustom map[string]string
+	Profile      ProfileID
+	Role         RoleID // held directly
+	Team         TeamID // a member of it
+	TeamTree     TeamID // a member of it or of a team below
+	Unit         UnitID // owned by it
+	UnitTree     UnitID // owned by it or by a unit below
+	Kind         UserKind
 	// Newsletter, if not nil, keeps users whose flag is equal.
 	Newsletter *bool
 	// Visible keeps what an actor may see. Nil is everything.

@@ -88,6 +88,8 @@ type Store interface {
 	AuditStore
 	OutboxStore
 	FileStore
+	GroupStore
+	FieldStore
 }
 
 // OrgStore keeps organizations and their stamps.
@@ -176,8 +178,8 @@ type UserStore interface {
 	// SaveUser: UsernameKey and EmailKey are unique together over all users of
 	// the store: neither may be another user's either (Field "username" or
 	// "email"). The pair of Source and ExternalID, if not empty, is unique
-	// (Field "external_id"). OwnerUnit exists and belongs to Org; ReportsTo and
-	// Responsible exist. An insert also makes the user's Credential (Status
+	// (Field "external_id"). OwnerUnit exists and belongs to Org; ReportsTo,
+	// Responsible and Groups exist, and each of Groups is there once. An insert also makes the user's Credential (Status
 	// StatusActive, Epoch 1, Version 1) and its LoginState.
 	SaveUser(ctx context.Context, u User) error
 	UserByID(ctx context.Context, id UserID) (User, error)

@@ -62,6 +62,7 @@ type User struct {
 	// and first name, the username, each e-mail address, the middle name, and
 	// by itself every word inside a name, as "maria" of "anna-maria". So every
 	// word of a name begins a line; of usernames and addresses only the whole does.
+	// Searchable custom fields follow, each with the words inside it.
 	SearchKey string
 
 	Birthday   Date
@@ -75,13 +76,19 @@ type User struct {
 	ReportsTo      UserID
 	// Responsible is the person who answers for a service.
 	Responsible UserID
-	Newsletter  bool
+	// Groups are the labels that the user wears.
+	Groups     []GroupID
+	Newsletter bool
 	// AccountMail: mail the user about changes of the account.
 	AccountMail bool
 	SSO         SSO
 	// Source and ExternalID name the record elsewhere; the pair is unique.
 	// Both are empty for users made here.
 	Source, ExternalID string
+
+	// Custom are the values of the host's custom fields, by name; see
+	// [CustomField].
+	Custom map[string]string
 
 	// Enabled is the reversible switch. It is independent of [AuthStatus].
 	Enabled bool

@@ -52,7 +52,7 @@ func checkOrgs(t *testing.T, v *version) {
 			refs[refKey{kind, id}]++
 		}
 	}
-	var units, teams, roles, profiles, apps, access, sharing, orgs int
+	var units, teams, roles, profiles, apps, access, sharing, fields, orgs int
 	for _, sp := range rowsOf(&v.orgs.spaces) {
 		require.Equal(t, sp.id.IsZero(), sp.org == nil)
 		if sp.org != nil {
@@ -99,6 +99,10 @@ func checkOrgs(t *testing.T, v *version) {
 			}
 		}
 		require.ElementsMatch(t, itemsOf(t, &sp.access), itemsOf(t, &sp.subjects))
+		for _, f := range itemsOf(t, &sp.fields) {
+			fields++
+			require.Same(t, f, v.field(f.ID))
+		}
 		for _, p := range itemsOf(t, &sp.sharing) {
 			sharing++
 			require.Same(t, p, v.sharingPolicy(p.ID))
@@ -112,9 +116,14 @@ func checkOrgs(t *testing.T, v *version) {
 		}
 	}
 	o := v.orgs
-	require.Equal(t, []int{orgs, units, teams, roles, profiles, apps, access, sharing}, []int{
-		o.byName.Len(), o.units.Len(), o.teams.Len(), o.roles.Len(), o.profiles.Len(), o.apps.Len(), o.access.Len(), o.sharing.Len(),
+	require.Equal(t, []int{orgs, units, teams, roles, profiles, apps, access, sharing, fields}, []int{
+		o.byName.Len(), o.units.Len(), o.teams.Len(), o.roles.Len(), o.profiles.Len(), o.apps.Len(), o.access.Len(), o.sharing.Len(), o.fields.Len(),
 	})
+	for _, p := range rowsOf(&v.users.people) {
+		for _, id := range p.u.Groups {
+			use(refGroup, id)
+		}
+	}
 	for _, r := range rowsOf(&v.users.kits) {
 		use(refProfile, r.kit.profile)
 		use(refApp, r.kit.app)
@@ -190,6 +199,17 @@ func checkUsers(t *testing.T, s *Store, v *version) {
 	require.Equal(t, []int{len(people), emails, externals, len(people), blocked}, []int{
 		u.byUsername.Len(), u.byEmail.Len(), u.byExternal.Len(), len(itemsOf(t, &u.byUnit)), u.blocked.Len(),
 	})
+	inGroups := 0
+	for _, p := range people {
+		for _, id := range p.u.Groups {
+			inGroups++
+			x, is := u.grouped.Get(groupUser{id, p.u})
+			require.True(t, is)
+			require.Same(t, p.u, x.u)
+		}
+	}
+	require.Len(t, itemsOf(t, &u.grouped), inGroups)
+	require.Len(t, itemsOf(t, &u.groupNames), u.groups.Len())
 	for i := range u.orders {
 		rows := itemsOf(t, &u.orders[i])
 		require.Len(t, rows, len(people))
@@ -203,6 +223,14 @@ func checkUsers(t *testing.T, s *Store, v *version) {
 		require.True(t, v.current(&m.stamp))
 		require.Same(t, v.person(m.u.ID).u, m.u)
 		kits[m.kit]++
+		if m.searchKey != "" {
+			found := false
+			u.search.find([]byte(m.searchKey), func(id usermgmt.UserID) bool {
+				found = id == m.u.ID
+				return !found
+			})
+			require.True(t, found)
+		}
 		perOrg[m.kit.org]++
 		seen := map[uint64]bool{}
 		tags := []*teamTag{}

@@ -14,6 +14,7 @@ type copier struct {
 	roles   []usermgmt.RoleAssignment
 	teams   []usermgmt.TeamAssignment
 	units   []usermgmt.UnitID
+	groups  []usermgmt.GroupID
 }
 
 // room returns n zero elements.
@@ -36,6 +37,9 @@ func (c *copier) user(out *usermgmt.User, u *userRow) {
 	*out = u.User
 	out.Emails = c.texts(u.Emails)
 	out.EmployeeNumber = c.texts(u.EmployeeNumber)
+	out.Groups = room(&c.groups, len(u.Groups), c.batch)
+	copy(out.Groups, u.Groups)
+	out.Custom = cloneMap(u.Custom)
 }
 
 func (c *copier) texts(in []string) []string {
@@ -71,6 +75,7 @@ func (c *copier) membershipTo(out *usermgmt.Membership, m *member) {
 	}
 	out.Licence, out.Seat, out.InitialApp = k.licence, k.seat, k.app
 	out.Settings = cloneMap(m.settings)
+	out.Custom, out.SearchKey = cloneMap(m.custom), m.searchKey
 	out.Rights, out.Version = m.rights, m.version
 	out.CreatedAt, out.UpdatedAt = fromMicro(m.createdAt), fromMicro(m.updatedAt)
 }

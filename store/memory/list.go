@@ -125,7 +125,9 @@ func (q *userQuery) match(c candidate) bool {
 	if !q.inView(u, m) ||
 		q.Kind != 0 && u.Kind != q.Kind ||
 		q.Newsletter != nil && u.Newsletter != *q.Newsletter ||
-		q.Search != "" && !q.inKey(u.SearchKey) {
+		q.Search != "" && !q.inKey(u.SearchKey) && (m == nil || !q.inKey(m.searchKey)) ||
+		!q.Group.IsZero() && !slices.Contains(u.Groups, q.Group) ||
+		!holds(u.Custom, q.Custom) {
 		return false
 	}
 	if m != nil && !q.matchMember(u, m) {
@@ -148,12 +150,23 @@ func (q *userQuery) matchMember(u *userRow, m *member) bool {
 		!q.Role.IsZero() && !m.kit.has(q.Role) ||
 		!q.Team.IsZero() && !m.place.in(q.Team) ||
 		!q.Unit.IsZero() && u.OwnerUnit != q.Unit ||
-		!q.UnitTree.IsZero() && !q.unitTree.has(u.OwnerUnit) {
+		!q.UnitTree.IsZero() && !q.unitTree.has(u.OwnerUnit) ||
+		!holds(m.custom, q.MemberCustom) {
 		return false
 	}
 	return q.TeamTree.IsZero() || slices.ContainsFunc(m.place.teams, func(in inTeam) bool {
 		return q.teamTree.has(in.tag.id)
 	})
+}
+
+// holds reports whether values has each of wanted.
+func holds(values, wanted map[string]string) bool {
+	for k, want := range wanted {
+		if v, found := values[k]; !found || v != want {
+			return false
+		}
+	}
+	return true
 }
 
 func (k *kit) has(role usermgmt.RoleID) bool {

@@ -17,6 +17,9 @@ type member struct {
 	u        *userRow
 	place    *place
 	settings map[string]string
+	custom   map[string]string
+	// searchKey is in the arena, under the user.
+	searchKey string
 
 	version              int64
 	createdAt, updatedAt int64 // microseconds
@@ -175,12 +178,14 @@ func (w *writer) saveMembership(m *usermgmt.Membership) error {
 	}
 	w.replaceMember(old, &member{
 		u: p.u, kit: w.takeKit(k), place: at, settings: cloneMap(m.Settings),
+		custom: cloneMap(m.Custom), searchKey: m.SearchKey,
 		rights: rights, version: m.Version + 1,
 		createdAt: m.CreatedAt.UnixMicro(), updatedAt: m.UpdatedAt.UnixMicro(),
 	})
 	if old != nil {
 		w.dropKit(old.kit)
 	}
+	w.searchMember(old, m)
 	return nil
 }
 
@@ -242,6 +247,9 @@ func (s *Store) DeleteMembership(
 		w.leaveTeams(m)
 		w.dropKit(m.kit)
 		w.users().members.Delete(w.own, m)
+		if m.searchKey != "" {
+			w.users().search.stale++
+		}
 		sp := w.space(org)
 		for i := range sp.members {
 			sp.members[i].Delete(w.own, m)

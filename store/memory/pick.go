@@ -2,7 +2,7 @@ package memory
 
 import "github.com/usermgmt/usermgmt"
 
-// few returns the users that an index of teams, units or of those who may be
+// few returns the users that an index of groups, teams, units or of those who may be
 // blocked leaves to look at, filtered but in no order, if there are few.
 func (q *userQuery) few() (out []candidate, ok bool) {
 	var best []*userRow
@@ -13,6 +13,9 @@ func (q *userQuery) few() (out []candidate, ok bool) {
 	}
 	if q.View == usermgmt.ViewCannotLogIn && q.v.users.blocked.Len() <= fewUsers {
 		try(true, q.blocked())
+	}
+	if !q.Group.IsZero() {
+		try(q.pick(func(p *picker) { p.v.wearing(q.Group, p.add) }))
 	}
 	if q.sp != nil {
 		if !q.Team.IsZero() {

@@ -7,7 +7,7 @@ import (
 	"github.com/usermgmt/usermgmt"
 )
 
-// arena holds the search keys of all users one after the other, each with a
+// arena holds the search keys of all users and memberships one after the other, each with a
 // line feed before it, so that a search that finds little is one pass over
 // bytes, and one for the beginning of a line is one for a line feed and text. It
 // only grows, and all versions share it, each up to its own length. A key that
@@ -79,6 +79,26 @@ func (a *arena) find(text []byte, yield func(id usermgmt.UserID) bool) {
 	}
 }
 
+// searchMember brings the search key of a membership into the arena, in the
+// place of that of old, which may be nil.
+func (w *writer) searchMember(old *member, m *usermgmt.Membership) {
+	t := w.users()
+	was := ""
+	if old != nil {
+		was = old.searchKey
+	}
+	if was == m.SearchKey {
+		return
+	}
+	if was != "" {
+		t.search.stale++
+	}
+	if m.SearchKey != "" {
+		t.search.add(m.SearchKey, m.User)
+	}
+	w.compactSearch()
+}
+
 // compactSearch makes the arena anew if more than half of it is stale.
 func (w *writer) compactSearch() {
 	t := w.users()
@@ -88,6 +108,12 @@ func (w *writer) compactSearch() {
 	var next arena
 	t.orders[usermgmt.SortCreated].Ascend(nil, func(u *userRow) bool {
 		next.add(u.SearchKey, u.ID)
+		t.members.Get(hashID(u.ID), func(m *member) bool {
+			if m.u.ID == u.ID && m.searchKey != "" {
+				next.add(m.searchKey, u.ID)
+			}
+			return false
+		})
 		return true
 	})
 	t.search = next

@@ -25,6 +25,7 @@ type space struct {
 	access   pmap.Tree[*usermgmt.AccessEntry] // by application and identifier
 	subjects pmap.Tree[*usermgmt.AccessEntry] // by team or user and application
 	sharing  pmap.Tree[*usermgmt.SharingPolicy]
+	fields   pmap.Tree[*usermgmt.CustomField]
 	members  [4]pmap.Tree[*member] // by UserSort
 }
 
@@ -42,6 +43,7 @@ func newSpace(own uint64, id usermgmt.OrgID) *space {
 		access:   pmap.Tree[*usermgmt.AccessEntry]{Cmp: accessByApp},
 		subjects: pmap.Tree[*usermgmt.AccessEntry]{Cmp: accessBySubject},
 		sharing:  pmap.Tree[*usermgmt.SharingPolicy]{Cmp: sharingByName},
+		fields:   pmap.Tree[*usermgmt.CustomField]{Cmp: fieldsByName},
 	}
 	for i, by := range userOrders {
 		sp.members[i].Cmp = func(a, b *member) int { return by(&a.u.User, &b.u.User) }

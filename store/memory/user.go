@@ -105,6 +105,7 @@ func (s *Store) userByExternal(v *version, source, id string) *userRow {
 func (u *userRow) value() usermgmt.User {
 	c := u.User
 	c.Emails, c.EmployeeNumber = cloneSlice(c.Emails), cloneSlice(c.EmployeeNumber)
+	c.Groups, c.Custom = cloneSlice(c.Groups), cloneMap(c.Custom)
 	return c
 }
 
@@ -176,6 +177,11 @@ func (w *writer) checkUser(s *Store, u *usermgmt.User) error {
 	if !u.Responsible.IsZero() && u.Responsible != u.ID && w.v.person(u.Responsible) == nil {
 		return missing("responsible")
 	}
+	for _, id := range u.Groups {
+		if w.v.group(id) == nil {
+			return missing("groups")
+		}
+	}
 	return nil
 }
 
@@ -226,6 +232,7 @@ func (w *writer) indexUser(old, row *userRow) {
 		w.moveMembers(old, row)
 	}
 	t.byUnit.Set(w.own, unitUser{w.v.unit(row.OwnerUnit).no, row})
+	w.indexGroups(old, row)
 	w.compactSearch()
 }
 

@@ -107,6 +107,7 @@ const (
 	refRole
 	refProfile
 	refApp
+	refGroup
 )
 
 func (r *ref) hash() uint64 {

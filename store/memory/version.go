@@ -36,6 +36,7 @@ type orgTables struct {
 	apps     pmap.Map[usermgmt.Application]
 	access   pmap.Map[usermgmt.AccessEntry]
 	sharing  pmap.Map[usermgmt.SharingPolicy]
+	fields   pmap.Map[usermgmt.CustomField]
 	refs     pmap.Map[ref]
 }
 
@@ -53,6 +54,9 @@ type userTables struct {
 	members     pmap.Map[member] // by user
 	teamMembers pmap.Tree[teamMember]
 	kits        pmap.Map[kitRow]
+	groups      pmap.Map[usermgmt.Group]
+	groupNames  pmap.Tree[*usermgmt.Group]
+	grouped     pmap.Tree[groupUser]
 }
 
 // sessionTables holds sessions and API keys.
@@ -97,6 +101,7 @@ func newVersion(seed maphash.Seed) *version {
 			apps:     pmap.Map[usermgmt.Application]{Hash: func(r *usermgmt.Application) uint64 { return hashID(r.ID) }},
 			access:   pmap.Map[usermgmt.AccessEntry]{Hash: func(r *usermgmt.AccessEntry) uint64 { return hashID(r.ID) }},
 			sharing:  pmap.Map[usermgmt.SharingPolicy]{Hash: func(r *usermgmt.SharingPolicy) uint64 { return hashID(r.ID) }},
+			fields:   pmap.Map[usermgmt.CustomField]{Hash: func(f *usermgmt.CustomField) uint64 { return hashID(f.ID) }},
 			refs:     pmap.Map[ref]{Hash: (*ref).hash},
 		},
 		users: &userTables{
@@ -111,6 +116,9 @@ func newVersion(seed maphash.Seed) *version {
 			members:     pmap.Map[member]{Hash: func(m *member) uint64 { return hashID(m.u.ID) }},
 			teamMembers: pmap.Tree[teamMember]{Cmp: teamMember.compare},
 			kits:        pmap.Map[kitRow]{Hash: func(k *kitRow) uint64 { return k.hash }},
+			groups:      pmap.Map[usermgmt.Group]{Hash: func(g *usermgmt.Group) uint64 { return hashID(g.ID) }},
+			groupNames:  pmap.Tree[*usermgmt.Group]{Cmp: groupsByName},
+			grouped:     pmap.Tree[groupUser]{Cmp: groupUser.compare},
 		},
 		sessions: &sessionTables{
 			sessions: pmap.Map[session]{Hash: func(s *session) uint64 { return hashID(s.id) }},

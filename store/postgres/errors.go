@@ -205,4 +205,7 @@ var constraintFields = map[string]string{
 	"um_proxy_users_user": "users", "um_proxy_teams_team": "teams",
 
 	"um_pools_org": "organization",
+
+	"um_groups_name": "name", "um_user_groups_group": "groups",
+	"um_fields_id": "id", "um_fields_name": "name", "um_fields_org": "organization",
 }

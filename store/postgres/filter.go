@@ -49,9 +49,11 @@ type rank int
 const (
 	byOwner rank = iota
 	byTeam
+	byCustom
 	byUnit
 	bySearch
 	byRole
+	byGroup
 	byTeamTree
 	byUnitTree
 	byDeactivation
@@ -113,12 +115,38 @@ func userConditions(b *builder, q *usermgmt.UserQuery, org string) *conditions {
 	if q.Newsletter != nil {
 		c.add("m.newsletter = " + c.arg(*q.Newsletter, "boolean"))
 	}
+	if !q.Group.IsZero() {
+		where := "from usermgmt_user_groups g where g.group_id = " + c.hidden(id(q.Group), "uuid")
+		c.addPart(byGroup, part{
+			"exists (select " + where + " and g.user_id = m.user_id offset 0)", "select g.user_id " + where + " order by g.user_id",
+		})
+	}
+	c.custom()
 	if org != "" {
 		c.membership()
 	}
 	c.visible(q.Visible)
 	c.search()
 	return c
+}
+
+// custom adds the conditions on the values of custom fields.
+func (c *conditions) custom() {
+	if len(c.q.Custom) > 0 {
+		values := c.hidden(document(c.q.Custom), "jsonb")
+		has := "x.custom is not null and x.custom @> " + values
+		c.addPart(byCustom, part{
+			"exists (select from usermgmt_users x where x.user_id = m.user_id and " + has + " offset 0)",
+			"select x.user_id from usermgmt_users x where " + has,
+		})
+	}
+	if len(c.q.MemberCustom) > 0 && c.org != "" {
+		values := c.hidden(document(c.q.MemberCustom), "jsonb")
+		c.addPart(byCustom, part{
+			"coalesce(m.custom @> " + values + ", false)",
+			"select y.user_id from usermgmt_memberships y where y.org_id = " + c.org + " and y.custom is not null and y.custom @> " + values,
+		})
+	}
 }
 
 func (c *conditions) view() {
@@ -323,28 +351,32 @@ func (c *conditions) parts(f *usermgmt.Filter, org string, same bool) (out []par
 }
 
 // search adds the condition on the search key. Where the list's rows are
-// memberships, the key is with their users.
+// memberships, it is their own or that of their users.
 func (c *conditions) search() {
 	term := c.q.Search
 	if term == "" {
 		return
 	}
-	row := "x"
-	if c.org == "" {
-		row = "m"
-	}
-	key, r := row+".search_key", bySearch
+	begin, r := "", bySearch
 	if isShort(term) {
-		key, term, r = "chr(10) || "+key, "\n"+term, byBeginning
+		begin, term, r = "chr(10) || ", "\n"+term, byBeginning
 	}
-	in := "strpos(" + key + ", " + c.arg(term, "text") + ") > 0"
+	found := ", " + c.arg(term, "text") + ") > 0"
+	in := "strpos(" + begin + "m.search_key" + found
 	if c.org != "" {
-		in = "(select " + in + " from usermgmt_users x where x.user_id = m.user_id)"
+		in = "(coalesce(" + in + ", false) or (select strpos(" + begin + "x.search_key" + found + " from usermgmt_users x where x.user_id = m.user_id))"
 	}
 	c.add(in)
-	if grams := gramsOfTerm(c.q.Search); len(grams) > 0 {
-		c.drivers = append(c.drivers, userSet{r, func() string {
-			return "select g.user_id from usermgmt_search g where g.grams @> " + c.hidden(grams, "integer[]")
-		}})
+	grams := gramsOfTerm(c.q.Search)
+	if len(grams) == 0 {
+		return
 	}
+	c.drivers = append(c.drivers, userSet{r, func() string {
+		set := "select g.user_id from usermgmt_search g where g.grams @> " + c.hidden(grams, "integer[]")
+		if c.org != "" {
+			set += "\n\tunion all select g.user_id from usermgmt_member_search g where g.org_id = " + c.org + " and g.grams @> " +
+				c.hidden(gramsIn(c.q.Org, grams), "integer[]")
+		}
+		return set
+	}})
 }

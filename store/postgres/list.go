@@ -45,8 +45,9 @@ var userKeys = [4][2]string{
 
 // The columns that conditions are about.
 const (
-	memberConditionColumns = `m.user_id, m.owner_unit, m.kind, m.newsletter, m.profile_id, m.home, m.deactivated, m.enabled, m.user_active`
-	userConditionColumns   = `m.user_id, m.org_id, m.owner_unit, m.kind, m.newsletter, m.deactivated_at, m.active, m.search_key`
+	memberConditionColumns = `m.user_id, m.owner_unit, m.kind, m.newsletter, m.profile_id, m.home, m.deactivated, m.enabled, m.user_active,
+	m.custom, m.search_key`
+	userConditionColumns = `m.user_id, m.org_id, m.owner_unit, m.kind, m.newsletter, m.deactivated_at, m.active, m.search_key, m.custom`
 )
 
 // userList is a query of users made ready.
@@ -288,7 +289,7 @@ func (s *Store) listed(ctx context.Context, add func(u usermgmt.User, ok bool, n
 		var u usermgmt.User
 		var ok bool
 		var n int
-		err := r.Scan(append(userDests(make([]any, 0, 46), &u), &ok, &n)...)
+		err := r.Scan(append(userDests(make([]any, 0, 48), &u), &ok, &n)...)
 		if err == nil {
 			add(u, ok, n)
 		}

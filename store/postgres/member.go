@@ -10,7 +10,8 @@ import (
 
 const (
 	membershipColumns = `m.user_id, m.org_id, m.enabled, m.profile_id, m.roles::text, m.teams::text, m.units::text, m.primary_team,
-	m.licence, m.seat, m.initial_app, m.settings::text, m.rights, m.created_at, m.updated_at, m.version`
+	m.licence, m.seat, m.initial_app, m.settings::text, m.rights, m.created_at, m.updated_at, m.version,
+	m.custom::text, m.search_key`
 
 	// Roles, teams and units are documents; see assignments. What a membership
 	// copies of its user is locked until the transaction ends, so that a change
@@ -20,14 +21,16 @@ const (
 m as (
 	` + sqlIntoMemberships + `),
 r as (` + sqlMembershipRoles + `),
-t as (` + sqlMembershipTeams + `)
+t as (` + sqlMembershipTeams + `),
+s as (` + sqlMemberSearch + `)
 ` + sqlMembershipUnits
 	sqlInsertMemberships = `,
 ` + sqlMemberCopies + ` in (select $2::uuid from x) for share),
 m as (
 	` + sqlIntoMemberships + `),
 r as (` + sqlMembershipRolesX + `),
-t as (` + sqlMembershipTeamsX + `)
+t as (` + sqlMembershipTeamsX + `),
+s as (` + sqlMemberSearch + `)
 ` + sqlMembershipUnitsX
 
 	sqlMemberCopies = `u as (
@@ -36,13 +39,18 @@ t as (` + sqlMembershipTeamsX + `)
 	from usermgmt_users u where u.user_id`
 	sqlIntoMemberships = `insert into usermgmt_memberships (org_id, user_id, roles, teams, units, enabled, profile_id, primary_team,
 		licence, seat, initial_app, settings, created_at, updated_at, rights, version, name_key, username_key, email_key,
-		user_created_at, owner_unit, kind, newsletter, home, deactivated, user_active)
+		user_created_at, owner_unit, kind, newsletter, home, deactivated, user_active, custom, search_key)
 	select $1::uuid, $2::uuid, $3::jsonb, $4::jsonb, $5::jsonb, $6::boolean, $7::uuid, $8::uuid, $9::text, $10::boolean,
 		$11::uuid, $12::jsonb, $13::timestamptz, $14::timestamptz, $15::bigint, 1, coalesce(u.name_key, ''),
 		coalesce(u.username_key, ''), coalesce(u.email_key, ''), coalesce(u.created_at, $13::timestamptz),
 		coalesce(u.owner_unit, $2::uuid), coalesce(u.kind, 1::smallint), coalesce(u.newsletter, false),
-		coalesce(u.org_id = $1::uuid, false), u.deactivated_at is not null, coalesce(u.active, false)
+		coalesce(u.org_id = $1::uuid, false), u.deactivated_at is not null, coalesce(u.active, false),
+		$16::jsonb, $17::text
 	from x left join u on u.user_id = $2::uuid`
+
+	// $18 are the grams of the search key.
+	sqlMemberSearch = `insert into usermgmt_member_search (org_id, user_id, grams)
+	select $1::uuid, $2::uuid, $18::integer[] from x where $17::text is not null`
 
 	sqlMembershipRoles = `insert into usermgmt_membership_roles (org_id, user_id, pos, role_id)
 	select $1::uuid, $2::uuid, e.n - 1, (e.v ->> 0)::uuid from jsonb_array_elements($3::jsonb) with ordinality e (v, n)`
@@ -63,18 +71,24 @@ t as (` + sqlMembershipTeamsX + `)
 
 	// Deletes the roles, teams and units that are no longer as they were; the
 	// next statement inserts those of which there are none.
-	sqlUpdateMembership = `with o as (select roles, teams, units from usermgmt_memberships where org_id = $1::uuid and user_id = $2::uuid),
+	sqlUpdateMembership = `with o as (select roles, teams, units, search_key from usermgmt_memberships where org_id = $1::uuid and user_id = $2::uuid),
 m as (update usermgmt_memberships
 	set roles = $3::jsonb, teams = $4::jsonb, units = $5::jsonb, enabled = $6::boolean, profile_id = $7::uuid,
 		primary_team = $8::uuid, licence = $9::text, seat = $10::boolean, initial_app = $11::uuid, settings = $12::jsonb,
-		created_at = $13::timestamptz, updated_at = $14::timestamptz, rights = rights + 1, version = version + 1
+		created_at = $13::timestamptz, updated_at = $14::timestamptz, custom = $16::jsonb, search_key = $17::text,
+		rights = rights + 1, version = version + 1
 	where org_id = $1::uuid and user_id = $2::uuid and version = $15::bigint returning 1),
 r as (delete from usermgmt_membership_roles r using o
 	where o.roles is distinct from $3::jsonb and r.org_id = $1::uuid and r.user_id = $2::uuid),
 t as (delete from usermgmt_membership_teams t using o
 	where o.teams is distinct from $4::jsonb and t.org_id = $1::uuid and t.user_id = $2::uuid),
 u as (delete from usermgmt_membership_units u using o
-	where o.units is distinct from $5::jsonb and u.org_id = $1::uuid and u.user_id = $2::uuid)
+	where o.units is distinct from $5::jsonb and u.org_id = $1::uuid and u.user_id = $2::uuid),
+sd as (delete from usermgmt_member_search s using o
+	where $17::text is null and o.search_key is not null and s.org_id = $1::uuid and s.user_id = $2::uuid),
+si as (insert into usermgmt_member_search (org_id, user_id, grams)
+	select $1::uuid, $2::uuid, $18::integer[] from o where $17::text is not null and o.search_key is distinct from $17::text
+	on conflict (org_id, user_id) do update set grams = excluded.grams)
 select (case when exists (select from o) then '` + guardStale + `' else '` + guardMissing + `' end)::integer
 where not exists (select from m)`
 	sqlRenewMembership = `with r as (` + sqlMembershipRoles + `
@@ -106,7 +120,7 @@ where m.org_id = $1::uuid and m.user_id = any($2::uuid[])`
 	sqlBumpRights = `update usermgmt_memberships set rights = rights + 1 where user_id = $1::uuid and org_id = $2::uuid`
 )
 
-var bulkMemberships = newBulk(15, sqlInsertMemberships)
+var bulkMemberships = newBulk(18, sqlInsertMemberships)
 
 // SaveMembership implements [usermgmt.Store].
 func (s *Store) SaveMembership(ctx context.Context, m usermgmt.Membership) error {
@@ -123,10 +137,11 @@ func (s *Store) SaveMembership(ctx context.Context, m usermgmt.Membership) error
 	lists := []any{id(m.Org), id(m.User), roles.arg(), teams.arg(), units.arg()}
 	args := append(slices.Clip(lists), m.Enabled, id(m.Profile), id(m.PrimaryTeam), string(m.Licence), m.Seat, id(m.InitialApp),
 		list(len(m.Settings), m.Settings), moment(m.CreatedAt), moment(m.UpdatedAt))
+	search := []any{list(len(m.Custom), m.Custom), optional(m.SearchKey), gramsIn(m.Org, gramsOfKey(m.SearchKey))}
 	if m.Version == 0 {
-		return s.write(ctx, step{sql: sqlInsertMembership, args: append(args, m.Rights), bulk: bulkMemberships})
+		return s.write(ctx, step{sql: sqlInsertMembership, args: append(append(args, m.Rights), search...), bulk: bulkMemberships})
 	}
-	return s.write(ctx, step{sql: sqlUpdateMembership, args: append(args, m.Version)},
+	return s.write(ctx, step{sql: sqlUpdateMembership, args: append(append(args, m.Version), search...)},
 		step{sql: sqlRenewMembership, args: lists})
 }
 
@@ -134,11 +149,12 @@ func (s *Store) SaveMembership(ctx context.Context, m usermgmt.Membership) error
 func membershipDests(d []any, m *usermgmt.Membership) []any {
 	return append(d, toID(&m.User), toID(&m.Org), &m.Enabled, toID(&m.Profile), (*rolesDest)(&m.Roles), (*teamsDest)(&m.Teams),
 		(*unitsDest)(&m.Units), toID(&m.PrimaryTeam), &m.Licence, &m.Seat, toID(&m.InitialApp), toJSON(&m.Settings), &m.Rights,
-		toTime(&m.CreatedAt), toTime(&m.UpdatedAt), &m.Version)
+		toTime(&m.CreatedAt), toTime(&m.UpdatedAt), &m.Version,
+		toJSON(&m.Custom), (*optionalDest)(&m.SearchKey))
 }
 
 func scanMembership(r scanner, m *usermgmt.Membership) error {
-	return r.Scan(membershipDests(make([]any, 0, 16), m)...)
+	return r.Scan(membershipDests(make([]any, 0, 18), m)...)
 }
 
 // DeleteMembership implements [usermgmt.Store].

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/usermgmt/usermgmt"
 )
 
 // A search looks for grams: hashes of the parts of three characters of a key's
@@ -60,6 +62,21 @@ func gramsOfKey(key string) []int32 {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// gramsIn makes the grams of an organization's own search keys of ordinary ones.
+// They stay sorted only by chance.
+func gramsIn(org usermgmt.OrgID, grams []int32) []int32 {
+	const prime = 16777619
+	out := make([]int32, len(grams))
+	for i, g := range grams {
+		h := uint32(g) //nolint:gosec // all bits count
+		for _, b := range org {
+			h = (h ^ uint32(b)) * prime
+		}
+		out[i] = int32(h) //nolint:gosec // all bits count
+	}
+	return out
 }
 
 // isShort reports whether a search is for beginnings of lines only.

@@ -41,7 +41,7 @@ func (s *Store) stream(ctx context.Context, q usermgmt.UserQuery, yield func(use
 	}
 	defer r.Close()
 	var m usermgmt.Member
-	dests := membershipDests(userDests(make([]any, 0, 60), &m.User), &m.Membership)
+	dests := membershipDests(userDests(make([]any, 0, 64), &m.User), &m.Membership)
 	for r.Next() {
 		m = usermgmt.Member{}
 		if err := r.Scan(dests...); err != nil {

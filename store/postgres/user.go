@@ -13,7 +13,8 @@ const (
 	u.emails::text, u.prefix, u.first_name, u.middle_name, u.last_name, u.suffix, u.name_key, u.search_key, u.birthday,
 	u.avatar_type, u.phone, u.mobile, u.fax, u.street, u.city, u.state, u.postal_code, u.country, u.company, u.title,
 	u.employee_number::text, u.reports_to, u.responsible, u.newsletter, u.account_mail, u.sso_pass, u.sso_delegated,
-	u.sso_federation, u.source, u.external_id, u.enabled, u.deactivated_at, u.created_at, u.updated_at, u.version`
+	u.sso_federation, u.source, u.external_id, u.enabled, u.deactivated_at, u.created_at, u.updated_at, u.version,
+	u.groups::text, u.custom::text`
 
 	accountColumns = userColumns + `, c.status, c.hash, c.changed_at, c.must_change, c.epoch, c.version,
 	l.failures, l.locked_until, l.last_login_at, l.login_count`
@@ -22,23 +23,23 @@ const (
 		$10::jsonb, $11::text, $12::text, $13::text, $14::text, $15::text, $16::text, $17::text, $18::text,
 		$19::text, $20::text, $21::text, $22::text, $23::text, $24::text, $25::text, $26::text, $27::text, $28::text, $29::text,
 		$30::jsonb, $31::uuid, $32::uuid, $33::boolean, $34::boolean, $35::text, $36::boolean,
-		$37::text, $38::text, $39::text, $40::boolean, $41::timestamptz, $42::boolean, $43::timestamptz, $44::timestamptz, 1`
+		$37::text, $38::text, $39::text, $40::boolean, $41::timestamptz, $42::boolean, $43::timestamptz, $44::timestamptz, 1,
+		$46::jsonb, $47::jsonb`
 	sqlIntoUsers = `insert into usermgmt_users (user_id, kind, reserved, org_id, owner_unit, username, username_key, email, email_key,
 		emails, prefix, first_name, middle_name, last_name, suffix, name_key, search_key, birthday,
 		avatar_type, phone, mobile, fax, street, city, state, postal_code, country, company, title,
 		employee_number, reports_to, responsible, newsletter, account_mail, sso_pass, sso_delegated,
-		sso_federation, source, external_id, enabled, deactivated_at, active, created_at, updated_at, version)`
+		sso_federation, source, external_id, enabled, deactivated_at, active, created_at, updated_at, version, groups, custom)`
 	// What every user has besides. $45 are the grams of the search key.
 	sqlWithUser = `
 c as (insert into usermgmt_credentials (user_id, status, hash, must_change, epoch, version)
 	select user_id, 1, '', false, 1, 1 from u),
-l as (insert into usermgmt_logins (user_id, failures, login_count) select user_id, 0, 0 from u)
+l as (insert into usermgmt_logins (user_id, failures, login_count) select user_id, 0, 0 from u),
+g as (insert into usermgmt_user_groups (group_id, user_id)
+	select e.v::uuid, $1::uuid from x cross join jsonb_array_elements_text($46::jsonb) e (v))
 insert into usermgmt_search (user_id, grams) `
 
-	sqlInsertUser = `with u as (
-	` + sqlIntoUsers + `
-	values (` + userValues + `)
-	returning user_id),` + sqlWithUser + `select user_id, $45::integer[] from u`
+	sqlInsertUser  = `with x as (select)` + sqlInsertUsers
 	sqlInsertUsers = `,
 u as (
 	` + sqlIntoUsers + `
@@ -48,7 +49,7 @@ u as (
 	// The names that the user gives up, and the grams if the search key changes,
 	// are found by the row as it was; it is the one that is replaced, because a
 	// version that differs makes the whole fail.
-	sqlUpdateUser = `with o as (select username_key, email_key, search_key from usermgmt_users where user_id = $1::uuid),
+	sqlUpdateUser = `with o as (select username_key, email_key, search_key, groups from usermgmt_users where user_id = $1::uuid),
 u as (update usermgmt_users
 	set kind = $2::smallint, reserved = $3::boolean, org_id = $4::uuid, owner_unit = $5::uuid, username = $6::text,
 		username_key = $7::text, email = $8::text, email_key = $9::text, emails = $10::jsonb, prefix = $11::text,
@@ -59,12 +60,17 @@ u as (update usermgmt_users
 		responsible = $32::uuid, newsletter = $33::boolean, account_mail = $34::boolean, sso_pass = $35::text,
 		sso_delegated = $36::boolean, sso_federation = $37::text, source = $38::text, external_id = $39::text,
 		enabled = $40::boolean, deactivated_at = $41::timestamptz, active = $42::boolean, created_at = $43::timestamptz,
-		updated_at = $44::timestamptz, version = version + 1
-	where user_id = $1::uuid and version = $46::bigint returning 1),
+		updated_at = $44::timestamptz, groups = $46::jsonb, custom = $47::jsonb, version = version + 1
+	where user_id = $1::uuid and version = $48::bigint returning 1),
 n as (delete from usermgmt_login_names n using o
 	where (o.username_key <> $7::text or o.email_key <> $9::text)
 	and n.key in (o.username_key, o.email_key) and n.key not in ($7::text, $9::text) and n.user_id = $1::uuid),
-s as (update usermgmt_search s set grams = $45::integer[] from o where o.search_key <> $17::text and s.user_id = $1::uuid)
+s as (update usermgmt_search s set grams = $45::integer[] from o where o.search_key <> $17::text and s.user_id = $1::uuid),
+gd as (delete from usermgmt_user_groups g using o where o.groups is distinct from $46::jsonb
+	and g.user_id = $1::uuid and not coalesce($46::jsonb, '[]') ? g.group_id::text),
+gi as (insert into usermgmt_user_groups (group_id, user_id)
+	select e.v::uuid, $1::uuid from o cross join jsonb_array_elements_text($46::jsonb) e (v)
+	where not coalesce(o.groups, '[]') ? e.v on conflict do nothing)
 select (case when exists (select from o) then '` + guardStale + `' else '` + guardMissing + `' end)::integer
 where not exists (select from u)`
 
@@ -105,7 +111,7 @@ join usermgmt_credentials c on c.user_id = n.user_id join usermgmt_logins l on l
 )
 
 var (
-	bulkUsers = newBulk(45, sqlInsertUsers)
+	bulkUsers = newBulk(47, sqlInsertUsers)
 	bulkNames = newBulk(2, sqlInsertNames)
 )
 
@@ -118,7 +124,7 @@ func (s *Store) SaveUser(ctx context.Context, u usermgmt.User) error {
 		u.Address.PostalCode, u.Address.Country, u.Company, u.Title, list(len(u.EmployeeNumber), u.EmployeeNumber),
 		id(u.ReportsTo), id(u.Responsible), u.Newsletter, u.AccountMail, u.SSO.PassThrough, u.SSO.Delegated,
 		u.SSO.FederationID, u.Source, u.ExternalID, u.Enabled, at(u.DeactivatedAt), u.Active(), moment(u.CreatedAt),
-		moment(u.UpdatedAt), gramsOfKey(u.SearchKey),
+		moment(u.UpdatedAt), gramsOfKey(u.SearchKey), list(len(u.Groups), u.Groups), list(len(u.Custom), u.Custom),
 	}
 	save := step{sql: sqlInsertUser, args: args, bulk: bulkUsers}
 	username := step{sql: sqlInsertName, args: []any{id(u.ID), u.UsernameKey}, field: "username", bulk: bulkNames}
@@ -143,7 +149,8 @@ func userDests(d []any, u *usermgmt.User) []any {
 		&u.Address.City, &u.Address.State, &u.Address.PostalCode, &u.Address.Country, &u.Company, &u.Title,
 		toJSON(&u.EmployeeNumber), toID(&u.ReportsTo), toID(&u.Responsible), &u.Newsletter, &u.AccountMail,
 		&u.SSO.PassThrough, &u.SSO.Delegated, &u.SSO.FederationID, &u.Source, &u.ExternalID, &u.Enabled,
-		toTime(&u.DeactivatedAt), toTime(&u.CreatedAt), toTime(&u.UpdatedAt), &u.Version)
+		toTime(&u.DeactivatedAt), toTime(&u.CreatedAt), toTime(&u.UpdatedAt), &u.Version,
+		toJSON(&u.Groups), toJSON(&u.Custom))
 }
 
 // dateDest reads a date that is stored as text.
@@ -160,11 +167,11 @@ func (d *dateDest) ScanText(v pgtype.Text) error {
 func (d *dateDest) Scan(src any) error { return scanText(src, d.ScanText) }
 
 func scanUser(r scanner, u *usermgmt.User) error {
-	return r.Scan(userDests(make([]any, 0, 44), u)...)
+	return r.Scan(userDests(make([]any, 0, 46), u)...)
 }
 
 func accountDests(a *usermgmt.Account) []any {
-	return append(userDests(make([]any, 0, 55), &a.User),
+	return append(userDests(make([]any, 0, 57), &a.User),
 		&a.Credential.Status, &a.Credential.Hash, toTime(&a.Credential.ChangedAt), &a.Credential.MustChange,
 		&a.Credential.Epoch, &a.Credential.Version,
 		&a.Login.Failures, toTime(&a.Login.LockedUntil), toTime(&a.Login.LastLoginAt), &a.Login.LoginCount)

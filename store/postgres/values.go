@@ -90,6 +90,14 @@ func list[T any](n int, v T) any {
 	return document(v)
 }
 
+// optional is a text as an argument; the empty one is NULL.
+func optional(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
 // document is a value as an argument, to be cast to jsonb.
 func document(v any) string {
 	b, err := json.Marshal(v)
@@ -165,6 +173,18 @@ func (d *hashDest) Scan(src any) error {
 	}
 	return d.ScanBytes(v)
 }
+
+// optionalDest reads a text; NULL is the empty one.
+type optionalDest string
+
+// ScanText implements [pgtype.TextScanner].
+func (d *optionalDest) ScanText(v pgtype.Text) error {
+	*d = optionalDest(v.String)
+	return nil
+}
+
+// Scan implements [sql.Scanner].
+func (d *optionalDest) Scan(src any) error { return scanText(src, d.ScanText) }
 
 // jsonDest reads a jsonb column that was cast to text.
 type jsonDest struct{ v any }

@@ -44,6 +44,10 @@ type contents struct {
 	newApp                   usermgmt.Application
 	newSharing, spareSharing usermgmt.SharingPolicy
 	newAccess                usermgmt.AccessEntry
+	group, spareGroup        usermgmt.Group
+	field, spareField        usermgmt.CustomField
+	newGroup                 usermgmt.Group
+	newField                 usermgmt.CustomField
 }
 
 // contents fills the store.
@@ -56,13 +60,17 @@ func (w *world) contents() *contents {
 	w.do(w.s.SaveOrg(w.ctx, c.a.org))
 	c.a.org.Version = 2
 	c.sysRole, c.sysProfile = w.role(none, "sys"), w.profile(none, "sys")
+	c.group, c.spareGroup = w.group("g"), w.group("spare")
+	c.field, c.spareField = w.field(c.a.org.ID, "f"), w.field(c.a.org.ID, "spare")
 	c.ann = w.user(c.a, "ann", func(u *usermgmt.User) {
+		u.Groups, u.Custom = []usermgmt.GroupID{c.group.ID}, map[string]string{"size": "42"}
 		u.Source, u.ExternalID, u.Emails, u.EmployeeNumber = "ldap", "ann", []string{"a@x.test"}, []string{"DE", "1"}
 	})
 	c.bob, c.cat, c.dan = w.user(c.a, "bob"), w.user(c.a, "cat"), w.user(c.b, "dan")
 	full := func(m *usermgmt.Membership) {
 		m.Roles = []usermgmt.RoleAssignment{{Role: c.a.role.ID}, {Role: c.sysRole.ID, Until: at(9)}}
 		m.Units, m.Settings = []usermgmt.UnitID{c.a.mid.ID, c.a.leaf.ID}, map[string]string{"k": "v"}
+		m.Custom, m.SearchKey = map[string]string{"desk": "1"}, "desk 1"
 	}
 	c.annInA = w.join(c.a, c.ann.ID, inTeams(c.a.crew.ID, c.a.side.ID), full)
 	c.bobInA = w.join(c.a, c.bob.ID, inTeams(c.a.squad.ID))
@@ -139,6 +147,8 @@ func (c *contents) prepare() {
 	c.newApp = usermgmt.Application{ID: newID[usermgmt.Application](w), Org: org, NameKey: "new"}
 	c.newSharing = c.sharing
 	c.newSharing.ID, c.newSharing.NameKey, c.newSharing.Version = newID[usermgmt.SharingPolicy](w), "new", 0
+	c.newGroup = usermgmt.Group{ID: newID[usermgmt.Group](w), NameKey: "new"}
+	c.newField = usermgmt.CustomField{ID: newID[usermgmt.CustomField](w), Org: org, Name: "new", Values: []string{"x"}}
 	c.newAccess = usermgmt.AccessEntry{ID: newID[usermgmt.AccessEntry](w), Org: org, Application: c.a.app.ID, Team: c.a.side.ID}
 }
 

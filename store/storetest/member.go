@@ -32,6 +32,8 @@ func membershipSave(w *world) {
 		PrimaryTeam: st.crew.ID, Units: []usermgmt.UnitID{st.leaf.ID, st.annex.ID, st.top.ID},
 		Licence: usermgmt.LicencePlatform, Seat: true, InitialApp: st.app.ID,
 		Settings:  map[string]string{"language": "de", "": "empty", "quote'\"": "a\nb"},
+		Custom:    map[string]string{"desk": "1", "quote'\"": "a\nb"},
+		SearchKey: "desk\n1",
 		CreatedAt: at(2), UpdatedAt: at(3),
 	}
 	first.Rights = 0

@@ -108,6 +108,13 @@ func (c *contents) readers() []reader {
 		read("ProxyListOf", func(ctx context.Context, s store) (usermgmt.ProxyList, error) {
 			return s.ProxyListOf(ctx, c.ann.ID, org)
 		}),
+		read("GroupByID", func(ctx context.Context, s store) (usermgmt.Group, error) { return s.GroupByID(ctx, c.group.ID) }),
+		read("ListGroups", func(ctx context.Context, s store) ([]usermgmt.Group, error) { return s.ListGroups(ctx, q) }),
+		read("FieldByID", func(ctx context.Context, s store) (usermgmt.CustomField, error) { return s.FieldByID(ctx, c.field.ID) }),
+		read("FieldsOf", func(ctx context.Context, s store) (unordered[usermgmt.CustomField], error) {
+			fs, err := s.FieldsOf(ctx, org)
+			return fs, err
+		}),
 		read("ListPools", func(ctx context.Context, s store) ([]usermgmt.LicencePool, error) { return s.ListPools(ctx, org) }),
 		read("ListAudit", func(ctx context.Context, s store) ([]usermgmt.AuditEntry, error) {
 			return s.ListAudit(ctx, usermgmt.AuditQuery{Limit: everything})

@@ -57,7 +57,7 @@ func sequential() []testCase {
 	for _, part := range [][]testCase{
 		orgCases(), unitCases(), teamCases(), userCases(), userListCases(), memberCases(),
 		roleCases(), applicationCases(), credentialCases(), sessionCases(), keyCases(),
-		proxyCases(), licenceCases(), auditCases(), outboxCases(), fileCases(), valueCases(), txCases(),
+		proxyCases(), licenceCases(), auditCases(), outboxCases(), fileCases(), recordCases(), valueCases(), txCases(),
 	} {
 		all = append(all, part...)
 	}

@@ -24,8 +24,9 @@ func userCases() []testCase {
 func userSave(w *world) {
 	st, b := w.site("a"), w.site("b")
 	boss := w.user(st, "boss")
+	x, y := w.group("x"), w.group("y")
 	id := newID[usermgmt.User](w)
-	first := w.newUser(st, "ann", func(u *usermgmt.User) { u.ID = id })
+	first := w.newUser(st, "ann", func(u *usermgmt.User) { u.ID, u.Groups = id, []usermgmt.GroupID{x.ID} })
 	second := usermgmt.User{
 		ID: id, Kind: usermgmt.KindService, Reserved: true, Org: b.org.ID, OwnerUnit: b.leaf.ID,
 		Username: "Ännchen", UsernameKey: "ännchen", Email: "Ä@Mail.test", EmailKey: "ä@mail.test",
@@ -35,6 +36,7 @@ func userSave(w *world) {
 		Phone: "+1", Mobile: "+2", Fax: "+3",
 		Address: usermgmt.Address{Street: "1 St", City: "C", State: "S", PostalCode: "01", Country: "DE"},
 		Company: "Co", Title: "T", EmployeeNumber: []string{"DE", "AT", "7"}, ReportsTo: boss.ID, Responsible: boss.ID,
+		Groups: []usermgmt.GroupID{y.ID, x.ID}, Custom: map[string]string{"size": "42", "": "empty", "quote'\"": "a\nb"},
 		Newsletter: true, AccountMail: true,
 		SSO:    usermgmt.SSO{PassThrough: "p", Delegated: true, FederationID: "f"},
 		Source: "ldap", ExternalID: "cn=x", DeactivatedAt: at(9), CreatedAt: at(2), UpdatedAt: at(3),

@@ -16,7 +16,7 @@ type write struct {
 // writes returns the changes, every writing method among them whose effect can
 // be read.
 func (c *contents) writes() []write {
-	return append(c.writesOfRecords(), c.writesOfDoors()...)
+	return slices.Concat(c.writesOfRecords(), c.writesOfDoors(), c.writesOfLabels())
 }
 
 func (c *contents) writesOfRecords() []write {
@@ -173,6 +173,25 @@ func (c *contents) writesOfDoors() []write {
 		{"SaveProxyList", func(ctx context.Context, s store) error {
 			return s.SaveProxyList(ctx, usermgmt.ProxyList{Operator: c.ann.ID, Org: org, Version: 1})
 		}},
+	}
+}
+
+func (c *contents) writesOfLabels() []write {
+	return []write{
+		{"SaveGroup", func(ctx context.Context, s store) error { return s.SaveGroup(ctx, c.newGroup) }},
+		{"SaveGroup", func(ctx context.Context, s store) error {
+			g := c.group
+			g.NameKey = "renamed"
+			return s.SaveGroup(ctx, g)
+		}},
+		{"DeleteGroup", func(ctx context.Context, s store) error { return s.DeleteGroup(ctx, c.spareGroup.ID) }},
+		{"SaveField", func(ctx context.Context, s store) error { return s.SaveField(ctx, c.newField) }},
+		{"SaveField", func(ctx context.Context, s store) error {
+			f := c.field
+			f.Values, f.Order = nil, 7
+			return s.SaveField(ctx, f)
+		}},
+		{"DeleteField", func(ctx context.Context, s store) error { return s.DeleteField(ctx, c.spareField.ID) }},
 	}
 }
 

@@ -1,0 +1,123 @@
+package storetest
+
+import (
+	"context"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+func recordFaults() []fault {
+	return []fault{
+		{name: "forgets the group", caught: "UserListGroup", build: func(b base) usermgmt.Store { return anyGroup{b} }},
+		{name: "deletes groups in use", caught: "GroupDelete", build: func(b base) usermgmt.Store { return dropsLabels{b} }},
+		{name: "finds any of the values", caught: "UserListCustom", build: func(b base) usermgmt.Store { return firstValue{b} }},
+		{name: "looks for memberships' values with the users", caught: "UserListCustom", build: func(b base) usermgmt.Store { return oneCustom{b} }},
+		{name: "searches users only", caught: "UserListSearchOfMemberships", build: func(b base) usermgmt.Store { return searchesUsers{b} }},
+		{name: "finds an organization's values everywhere", caught: "UserListSearchOfMemberships", build: func(b base) usermgmt.Store { return leaksSearch{b} }},
+		{name: "takes the values of a field along", caught: "FieldDelete", build: func(b base) usermgmt.Store { return clearsValues{b} }},
+		{name: "lists the fields of everybody", caught: "FieldsOf", build: func(b base) usermgmt.Store { return allFields{b, &handedOut} }},
+	}
+}
+
+type anyGroup struct{ base }
+
+func (s anyGroup) ListUsers(ctx context.Context, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	q.Group = usermgmt.GroupID{}
+	return s.Store.ListUsers(ctx, q)
+}
+
+type dropsLabels struct{ base }
+
+func (s dropsLabels) DeleteGroup(ctx context.Context, id usermgmt.GroupID) error {
+	users, err := s.Store.ListUsers(ctx, usermgmt.UserQuery{Group: id, View: usermgmt.ViewAll, Limit: everything})
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		u.Groups = nil
+		if err := s.Store.SaveUser(ctx, u); err != nil {
+			return err
+		}
+	}
+	return s.Store.DeleteGroup(ctx, id)
+}
+
+type firstValue struct{ base }
+
+func (s firstValue) ListUsers(ctx context.Context, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	if v, has := q.Custom["size"]; has {
+		q.Custom = map[string]string{"size": v}
+	}
+	return s.Store.ListUsers(ctx, q)
+}
+
+type oneCustom struct{ base }
+
+func (s oneCustom) ListUsers(ctx context.Context, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	if v, has := q.MemberCustom["size"]; has {
+		q.MemberCustom, q.Custom = nil, map[string]string{"size": v}
+	}
+	return s.Store.ListUsers(ctx, q)
+}
+
+type searchesUsers struct{ base }
+
+func (s searchesUsers) SaveMembership(ctx context.Context, m usermgmt.Membership) error {
+	m.SearchKey = ""
+	return s.Store.SaveMembership(ctx, m)
+}
+
+type leaksSearch struct{ base }
+
+// SaveMembership adds the key to that of the user.
+func (s leaksSearch) SaveMembership(ctx context.Context, m usermgmt.Membership) error {
+	if m.SearchKey != "" {
+		u, err := s.Store.UserByID(ctx, m.User)
+		if err != nil {
+			return err
+		}
+		u.SearchKey += "\n" + m.SearchKey
+		if err := s.Store.SaveUser(ctx, u); err != nil {
+			return err
+		}
+	}
+	return s.Store.SaveMembership(ctx, m)
+}
+
+type clearsValues struct{ base }
+
+func (s clearsValues) MembershipOf(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID) (usermgmt.Membership, error) {
+	m, err := s.Store.MembershipOf(ctx, user, org)
+	if err != nil || len(m.Custom) == 0 {
+		return m, err
+	}
+	fields, err := s.Store.FieldsOf(ctx, org)
+	defined := map[string]string{}
+	for _, f := range fields {
+		if v, has := m.Custom[f.Name]; has {
+			defined[f.Name] = v
+		}
+	}
+	m.Custom = defined
+	return m, err
+}
+
+type allFields struct {
+	base
+	memo *memo
+}
+
+// SaveField remembers the organizations that it was told of.
+func (s allFields) SaveField(ctx context.Context, f usermgmt.CustomField) error {
+	s.memo.Store(s.root, f.Org)
+	return s.Store.SaveField(ctx, f)
+}
+
+func (s allFields) FieldsOf(ctx context.Context, org usermgmt.OrgID) ([]usermgmt.CustomField, error) {
+	out, err := s.Store.FieldsOf(ctx, org)
+	if last, has := s.memo.Load(s.root); err == nil && has && last.(usermgmt.OrgID) != org {
+		more, err := s.Store.FieldsOf(ctx, last.(usermgmt.OrgID))
+		return append(out, more...), err
+	}
+	return out, err
+}
