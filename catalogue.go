@@ -24,6 +24,8 @@ func builtinObjects() []Object {
 		{Name: "role", Ownership: OwnedByOrganization, Label: "Roles", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "profile", Ownership: OwnedByOrganization, Label: "Access profiles", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "application", Ownership: OwnedByOrganization, Label: "Applications", Actions: []string{"view", "manage"}},
+		{Name: "group", Ownership: OwnedByOrganization, Label: "Groups",
+			Actions: []string{"view", "create", "edit", "delete"}, SystemOnly: []string{"create", "edit", "delete"}},
 		{Name: "policy", Ownership: OwnedByOrganization, Label: "Password policy", Actions: []string{"edit"}},
 		{Name: "export", Ownership: OwnedByOrganization, Label: "Export marks", Actions: []string{"mark"}},
 		{Name: "licence", Ownership: OwnedByOrganization, Label: "Licences",

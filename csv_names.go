@@ -17,6 +17,7 @@ type csvRefs struct {
 	roles        *csvNames[Role]
 	profiles     *csvNames[AccessProfile]
 	applications *csvNames[Application]
+	groups       *csvNames[Group]
 }
 
 // csvNames finds records of one kind by name and names by record. A name is
@@ -206,14 +207,15 @@ func (n *csvNames[E]) choose(matches []*csvName[E], length int) (ID[E], string) 
 	return ID[E]{}, "ambiguous"
 }
 
-// loadRefs reads everything of an organization that has a name.
-func loadRefs(ctx context.Context, s Store, org OrgID) (*csvRefs, error) {
+// loadRefs reads everything of an organization that has a name. Groups have
+// none for whoever may not see them.
+func loadRefs(ctx context.Context, s Store, v *actorValue, org OrgID) (*csvRefs, error) {
 	set, err := s.Policy(ctx, org)
 	if err != nil {
 		return nil, err
 	}
 	r := &csvRefs{org: set.Org, units: newNames[BusinessUnit](), teams: newNames[Team](), roles: newNames[Role](),
-		profiles: newNames[AccessProfile](), applications: newNames[Application]()}
+		profiles: newNames[AccessProfile](), applications: newNames[Application](), groups: newNames[Group]()}
 	units, err := allPages(ctx, func(q ListQuery) ([]BusinessUnit, error) { return s.ListUnits(ctx, org, q) },
 		func(u *BusinessUnit) Position { return Position{u.NameKey, [16]byte(u.ID)} }, func(*BusinessUnit) bool { return true })
 	if err != nil {
@@ -229,6 +231,16 @@ func loadRefs(ctx context.Context, s Store, org OrgID) (*csvRefs, error) {
 	}
 	for i := range teams {
 		r.teams.add(csvName[Team]{id: teams[i].ID, parent: teams[i].Parent, name: teams[i].Name})
+	}
+	if v.seesShared(PermGroupView, OrgID{}) {
+		groups, err := allPages(ctx, func(q ListQuery) ([]Group, error) { return s.ListGroups(ctx, q) },
+			func(g *Group) Position { return Position{g.NameKey, [16]byte(g.ID)} }, func(*Group) bool { return true })
+		if err != nil {
+			return nil, err
+		}
+		for i := range groups {
+			r.groups.add(csvName[Group]{id: groups[i].ID, name: groups[i].Name})
+		}
 	}
 	// Those of the organization come before those of all, which have "*" above
 	// them, and roles of no application before the others.

@@ -157,7 +157,7 @@ func (x *exporter) begin(ctx context.Context, w *work) error {
 // write writes the file.
 func (x *exporter) write(ctx context.Context) error {
 	var err error
-	if x.refs, err = loadRefs(ctx, x.m.store, x.org.ID); err != nil {
+	if x.refs, err = loadRefs(ctx, x.m.store, &x.v, x.org.ID); err != nil {
 		return err
 	}
 	x.buf = make([]byte, 0, exportBuffer+exportBuffer/8)

@@ -70,6 +70,7 @@ var exportFieldList = func() []exportField {
 var furtherFields = []exportField{
 	{name: "reports_to", person: func(u *User) *UserID { return &u.ReportsTo }},
 	{name: "responsible", person: func(u *User) *UserID { return &u.Responsible }},
+	{name: "groups", named: appendGroups},
 	{name: "deactivated_at", plain: func(dst []byte, m *Member) []byte { return appendTime(dst, m.User.DeactivatedAt) }},
 	{name: "owner_unit", named: func(dst []byte, r *csvRefs, m *Member) []byte {
 		return appendName(dst, r.units, m.User.OwnerUnit)
@@ -227,6 +228,14 @@ func appendTeams(dst []byte, r *csvRefs, m *Member) []byte {
 				dst = appendItem(dst, begin, r.teams.label(a.Team), a.From, a.Until)
 			}
 		}
+	}
+	return protect(dst, begin)
+}
+
+func appendGroups(dst []byte, r *csvRefs, m *Member) []byte {
+	begin := len(dst)
+	for _, id := range m.User.Groups {
+		dst = appendItem(dst, begin, r.groups.label(id), time.Time{}, time.Time{})
 	}
 	return protect(dst, begin)
 }

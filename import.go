@@ -270,7 +270,7 @@ func (imp *importer) begin(ctx context.Context, w *work) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	imp.refs, err = loadRefs(ctx, w.tx, imp.org)
+	imp.refs, err = loadRefs(ctx, w.tx, w.v, imp.org)
 	return err
 }
 

@@ -32,6 +32,7 @@ const (
 	colTimeZone
 	colDateFormat
 	colPassword
+	colGroups
 	colCount
 )
 
@@ -40,6 +41,7 @@ var importColumnNames = map[string]int{
 	"owner_unit": colOwnerUnit, "membership_enabled": colMemberEnabled, "profile": colProfile, "roles": colRoles,
 	"primary_team": colPrimaryTeam, "teams": colTeams, "units": colUnits, "licence": colLicence,
 	"initial_application": colInitialApp, "time_zone": colTimeZone, "date_format": colDateFormat, "password": colPassword,
+	"groups": colGroups,
 }
 
 // otherNames are names that columns have in files besides.

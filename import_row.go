@@ -61,6 +61,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 			u.Responsible = u.ID // says no more than that somebody is named
 		}
 	}
+	u.Groups = namesIn(imp.refs.groups, r.special(colGroups), "groups", p)
 	text := r.special(colOwnerUnit)
 	unit, rule := imp.opt.DefaultUnit, ""
 	if text != "" {
@@ -183,6 +184,9 @@ func (b *importBatch) update(ctx context.Context, w *work, r *importRow, stored 
 	if text := r.special(colOwnerUnit); text != "" && text != unit.String() {
 		unit, _ = nameIn(imp.refs.units, text, "owner_unit", p)
 	}
+	if r.h.at[colGroups] >= 0 {
+		next.Groups = namesIn(imp.refs.groups, r.special(colGroups), "groups", p)
+	}
 	boss, err := b.people(ctx, w, r, &next, p)
 	if err != nil {
 		return 0, err
@@ -277,6 +281,11 @@ func (b *importBatch) change(ctx context.Context, w *work, stored, next *User) (
 		if f := &userFields[i]; f.get(stored) != f.get(next) {
 			same, own = false, own && f.Own
 		}
+	}
+	if len(added(stored.Groups, next.Groups))+len(added(next.Groups, stored.Groups)) > 0 {
+		same, own = false, false
+	} else {
+		next.Groups = stored.Groups // in their order
 	}
 	if stored.Responsible != next.Responsible || stored.ReportsTo != next.ReportsTo {
 		same, own = false, false

@@ -37,6 +37,7 @@ func matrixRows() []row {
 	rows = append(rows, roleRows()...)
 	rows = append(rows, applicationRows()...)
 	rows = append(rows, restRows()...)
+	rows = append(rows, recordRows()...)
 	return rows
 }
 

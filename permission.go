@@ -57,6 +57,10 @@ const (
 	PermLicenceView       Permission = "licence.view"   //
 	PermLicenceManage     Permission = "licence.manage" // pool sizes; only system-wide
 	PermAuditView         Permission = "audit.view"
+	PermGroupView         Permission = "group.view"
+	PermGroupCreate       Permission = "group.create" // only system-wide
+	PermGroupEdit         Permission = "group.edit"   // only system-wide
+	PermGroupDelete       Permission = "group.delete" // only system-wide
 	PermProxyLogin        Permission = "proxy.login"
 	PermProxyConfigure    Permission = "proxy.configure"
 )

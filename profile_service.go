@@ -60,7 +60,7 @@ func shippedProfiles() []AccessProfile {
 	team = append(team, Grant{PermUserView, ScopeOrganization}, Grant{PermTeamView, ScopeOrganization},
 		Grant{PermOrgView, ScopeOrganization}, Grant{PermUnitView, ScopeOrganization},
 		Grant{PermRoleView, ScopeOrganization}, Grant{PermProfileView, ScopeOrganization},
-		Grant{PermApplicationView, ScopeOrganization}, Grant{"personal.setup", ScopeOrganization},
+		Grant{PermApplicationView, ScopeOrganization}, Grant{PermGroupView, ScopeOrganization}, Grant{"personal.setup", ScopeOrganization},
 		Grant{"record.change_team_owner", ScopeOrganization})
 	return []AccessProfile{
 		{Name: ProfileSystemAdministrator, Administrator: true, Grants: []Grant{{"*.*", ScopeSystem}},

@@ -164,6 +164,7 @@ func fieldsOf(u *User) map[string]string {
 	}
 	out["owner_unit"], out["reports_to"] = u.OwnerUnit.String(), u.ReportsTo.String()
 	out["responsible"], out["avatar"] = u.Responsible.String(), u.AvatarType
+	out["groups"] = idList(u.Groups)
 	if !u.DeactivatedAt.IsZero() {
 		out["deactivated_at"] = u.DeactivatedAt.Format(time.RFC3339)
 	}

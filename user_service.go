@@ -47,9 +47,12 @@ type NewUser struct {
 	Company, Title                                  string
 	EmployeeNumber                                  []string
 	ReportsTo, Responsible                          UserID
-	Newsletter, AccountMail                         bool
-	SSO                                             SSO
-	Source, ExternalID                              string
+	// Groups are labels that the user wears, at most 50; the actor needs
+	// [PermGroupView].
+	Groups                  []GroupID
+	Newsletter, AccountMail bool
+	SSO                     SSO
+	Source, ExternalID      string
 	// Disabled makes a user who cannot log in until enabled.
 	Disabled bool
 
@@ -100,7 +103,7 @@ func (n *NewUser) user(now time.Time) User {
 		Prefix: n.Prefix, FirstName: n.FirstName, MiddleName: n.MiddleName, LastName: n.LastName, Suffix: n.Suffix,
 		Birthday: n.Birthday, Phone: n.Phone, Mobile: n.Mobile, Fax: n.Fax, Address: n.Address,
 		Company: n.Company, Title: n.Title, EmployeeNumber: slices.Clone(n.EmployeeNumber),
-		ReportsTo: n.ReportsTo, Responsible: n.Responsible, Newsletter: n.Newsletter, AccountMail: n.AccountMail,
+		ReportsTo: n.ReportsTo, Responsible: n.Responsible, Groups: slices.Clone(n.Groups), Newsletter: n.Newsletter, AccountMail: n.AccountMail,
 		SSO: n.SSO, Source: n.Source, ExternalID: n.ExternalID,
 		Enabled: !n.Disabled, CreatedAt: now, UpdatedAt: now,
 	}
@@ -136,7 +139,7 @@ func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
 		}
 		u := draft
-		u.Emails = slices.Clone(draft.Emails)
+		u.Emails, u.Groups = slices.Clone(draft.Emails), slices.Clone(draft.Groups)
 		var p problems
 		p.addErr(badPassword)
 		if err := w.createUser(ctx, &u, &n.NewMembership, hash, n.MustChange, &p); err != nil {
@@ -215,6 +218,9 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 	}
 	prepareUser(u, w.m.policyOf(&org), w.now, p)
 	if err := w.checkPeople(ctx, u, &mem, p); err != nil {
+		return err
+	}
+	if err := w.checkGroups(ctx, nil, u, p); err != nil {
 		return err
 	}
 	if err := w.checkMembership(ctx, u, nil, &mem, n.Access, PermUserCreate, p); err != nil {

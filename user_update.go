@@ -17,9 +17,11 @@ type UserUpdate struct {
 	Company, Title                                  *string
 	EmployeeNumber                                  *[]string
 	ReportsTo, Responsible                          *UserID
-	Newsletter, AccountMail                         *bool
-	SSO                                             *SSO
-	Source, ExternalID                              *string
+	// Groups replaces the labels; the actor needs [PermGroupView] to give one.
+	Groups                  *[]GroupID
+	Newsletter, AccountMail *bool
+	SSO                     *SSO
+	Source, ExternalID      *string
 }
 
 func (c *UserUpdate) apply(u *User) {
@@ -41,6 +43,7 @@ func (c *UserUpdate) apply(u *User) {
 	set(&u.EmployeeNumber, c.EmployeeNumber)
 	set(&u.ReportsTo, c.ReportsTo)
 	set(&u.Responsible, c.Responsible)
+	set(&u.Groups, c.Groups)
 	set(&u.Newsletter, c.Newsletter)
 	set(&u.AccountMail, c.AccountMail)
 	set(&u.SSO, c.SSO)
@@ -56,7 +59,7 @@ func set[T any](to *T, value *T) {
 
 // own reports whether c changes only what users may change of themselves.
 func (c *UserUpdate) own() bool {
-	return c.Username == nil && c.Email == nil && c.Company == nil && c.ReportsTo == nil && c.Responsible == nil &&
+	return c.Username == nil && c.Email == nil && c.Company == nil && c.ReportsTo == nil && c.Responsible == nil && c.Groups == nil &&
 		c.SSO == nil && c.Source == nil && c.ExternalID == nil
 }
 
@@ -140,6 +143,9 @@ func (w *work) updateUser(ctx context.Context, before, u *User) error {
 		if err := w.checkPeople(ctx, u, &mem, &p); err != nil {
 			return err
 		}
+	}
+	if err := w.checkGroups(ctx, before.Groups, u, &p); err != nil {
+		return err
 	}
 	if err := p.err(); err != nil {
 		return err

@@ -204,6 +204,7 @@ var notPlanned = []string{
 	"Tx", "ClaimBootstrap", "SaveOrg", "LockOrg", "BumpStamps", "SaveUnit", "SaveTeam", "SaveSharing", "SaveRole", "SaveProfile",
 	"SaveApplication", "SetPool", "ClaimSeats", "ListPools", "PutBlob", "Blob", "SaveCheckpoint", "CheckpointByID", "CreateSession",
 	"PutAPIKey", "SaveAccess", "AppendAudit", "AddMessages", "SaveProxyList", "DeleteSharing",
+	"SaveGroup", "GroupByID", "ListGroups", "SaveField", "DeleteField", "FieldByID", "FieldsOf",
 }
 
 // bigCall is a call on the large database. It returns how many rows it got.
