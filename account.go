@@ -45,6 +45,10 @@ type Credential struct {
 	ChangedAt time.Time
 	// MustChange allows login, but only to change the password.
 	MustChange bool
+	// TemporaryUntil is set while Hash is that of a temporary password that was
+	// not used yet: when it stops working. The login that uses it sets it to
+	// zero.
+	TemporaryUntil time.Time
 	// Epoch grows with every change of the password or the status, and on
 	// deactivation. Sessions of an older epoch are dead.
 	Epoch   int64

@@ -117,8 +117,14 @@ type Message struct {
 	To   string
 	// Kind names the template, such as "account_locked".
 	Kind string
-	// Values fill the template. Never a password; a link's token only.
+	// Values fill the template. There is never a secret among them.
 	Values map[string]string
+	// Token is what the mail gives its reader, zero for a mail that only tells.
+	// Delivery draws its secret, or drops the message if the token is dead.
+	Token TokenID
+	// Secret is a secret of Token, for the mailer alone: the text of a link, a
+	// temporary password or a code. Stores never see it.
+	Secret Secret
 	// NotBefore is when it may be sent (next). Attempts counts tries.
 	NotBefore time.Time
 	Attempts  int

@@ -31,6 +31,8 @@ type (
 	AuditID       = ID[AuditEntry]
 	MessageID     = ID[Message]
 	ImportID      = ID[Checkpoint]
+	TokenID       = ID[Token]
+	InvitationID  = ID[Invitation]
 	OperationID   = ID[Operation]
 	GroupID       = ID[Group]
 	FieldID       = ID[CustomField]

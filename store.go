@@ -90,6 +90,8 @@ type Store interface {
 	FileStore
 	GroupStore
 	FieldStore
+	TokenStore
+	InvitationStore
 }
 
 // OrgStore keeps organizations and their stamps.

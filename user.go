@@ -53,6 +53,10 @@ type User struct {
 	EmailKey    string // empty if and only if Email is
 	// Emails are further addresses. They are no login names.
 	Emails []string
+	// VerifiedEmails are the keys of those addresses, primary and further, that
+	// the user has proved to read, in no order. Only links that were mailed
+	// there add to it; an address that goes takes its key along.
+	VerifiedEmails []string
 
 	Prefix, FirstName, MiddleName, LastName, Suffix string
 	// NameKey orders lists: the canonical last name, first name and username.

@@ -40,6 +40,7 @@ func (c *copier) user(out *usermgmt.User, u *userRow) {
 	out.Groups = room(&c.groups, len(u.Groups), c.batch)
 	copy(out.Groups, u.Groups)
 	out.Custom = cloneMap(u.Custom)
+	out.VerifiedEmails = c.texts(u.VerifiedEmails)
 }
 
 func (c *copier) texts(in []string) []string {

@@ -10,7 +10,7 @@ import (
 func (p *person) credential() usermgmt.Credential {
 	return usermgmt.Credential{
 		User: p.u.ID, Status: p.status, Hash: p.hash, ChangedAt: p.changedAt.time(),
-		MustChange: p.mustChange, Epoch: p.epoch, Version: p.version,
+		MustChange: p.mustChange, TemporaryUntil: p.tempUntil.time(), Epoch: p.epoch, Version: p.version,
 	}
 }
 
@@ -40,6 +40,7 @@ func (s *Store) SaveCredential(ctx context.Context, c usermgmt.Credential) error
 		}
 		next := *p
 		next.status, next.hash, next.changedAt = c.Status, c.Hash, microsOf(c.ChangedAt)
+		next.tempUntil = microsOf(c.TemporaryUntil)
 		next.mustChange, next.epoch, next.version = c.MustChange, c.Epoch, c.Version+1
 		w.replacePerson(p, &next)
 		return nil

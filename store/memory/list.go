@@ -344,7 +344,7 @@ func (s *Store) ListUsers(ctx context.Context, in usermgmt.UserQuery) ([]usermgm
 	out := make([]usermgmt.User, len(rows))
 	n := 0
 	for _, r := range rows {
-		n += len(r.u.Emails) + len(r.u.EmployeeNumber)
+		n += len(r.u.Emails) + len(r.u.EmployeeNumber) + len(r.u.VerifiedEmails)
 	}
 	c := copier{batch: n}
 	for i, r := range rows {

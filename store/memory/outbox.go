@@ -25,7 +25,7 @@ func messagesByAge(a, b *usermgmt.Message) int {
 
 func cloneMessage(m *usermgmt.Message) usermgmt.Message {
 	c := *m
-	c.Values = cloneMap(m.Values)
+	c.Values, c.Secret = cloneMap(m.Values), usermgmt.Secret{}
 	c.NotBefore, c.CreatedAt = utc(m.NotBefore), utc(m.CreatedAt)
 	c.SentAt, c.DeadAt = utc(m.SentAt), utc(m.DeadAt)
 	return c

@@ -33,6 +33,7 @@ type person struct {
 	version     int64
 	hash        string
 	changedAt   micros
+	tempUntil   micros
 	failures    int
 	lastLoginAt micros
 	loginCount  int64
@@ -106,6 +107,7 @@ func (u *userRow) value() usermgmt.User {
 	c := u.User
 	c.Emails, c.EmployeeNumber = cloneSlice(c.Emails), cloneSlice(c.EmployeeNumber)
 	c.Groups, c.Custom = cloneSlice(c.Groups), cloneMap(c.Custom)
+	c.VerifiedEmails = cloneSlice(c.VerifiedEmails)
 	return c
 }
 
@@ -135,7 +137,7 @@ func (w *writer) saveUser(s *Store, u *usermgmt.User) error {
 		row.no = w.nextNo()
 		p = &person{
 			status: usermgmt.StatusActive, epoch: 1, version: 1,
-			lockedUntil: never, changedAt: never, lastLoginAt: never,
+			lockedUntil: never, changedAt: never, tempUntil: never, lastLoginAt: never,
 		}
 		p.setUser(row)
 		w.users().people.Insert(w.own, p)

@@ -82,6 +82,17 @@ type otherTables struct {
 	pending     pmap.Tree[*usermgmt.Message]
 	blobs       pmap.Map[blob]
 	checkpoints pmap.Map[usermgmt.Checkpoint]
+
+	tokens      pmap.Tree[*tokenRow]
+	tokenKeys   pmap.Tree[*tokenRow]
+	tokenUsers  pmap.Tree[*tokenRow]
+	tokenEnds   pmap.Tree[*tokenRow]
+	tokenHashes pmap.Map[tokenHash]
+
+	invitations    pmap.Map[usermgmt.Invitation]
+	orgInvitations pmap.Tree[*usermgmt.Invitation]
+	invited        pmap.Tree[*usermgmt.Invitation] // without outcome
+	invitationEnds pmap.Tree[*usermgmt.Invitation] // without outcome
 }
 
 // firstToken is the token with which the empty version is made.
@@ -138,6 +149,17 @@ func newVersion(seed maphash.Seed) *version {
 			pending:     pmap.Tree[*usermgmt.Message]{Cmp: messagesByAge},
 			blobs:       pmap.Map[blob]{Hash: func(b *blob) uint64 { return text(b.key) }},
 			checkpoints: pmap.Map[usermgmt.Checkpoint]{Hash: func(c *usermgmt.Checkpoint) uint64 { return hashID(c.ID) }},
+
+			tokens:      pmap.Tree[*tokenRow]{Cmp: tokensByID},
+			tokenKeys:   pmap.Tree[*tokenRow]{Cmp: tokensByKey},
+			tokenUsers:  pmap.Tree[*tokenRow]{Cmp: tokensByUser},
+			tokenEnds:   pmap.Tree[*tokenRow]{Cmp: tokensByEnd},
+			tokenHashes: pmap.Map[tokenHash]{Hash: func(h *tokenHash) uint64 { return hashToken(&h.hash) }},
+
+			invitations:    pmap.Map[usermgmt.Invitation]{Hash: func(i *usermgmt.Invitation) uint64 { return hashID(i.ID) }},
+			orgInvitations: pmap.Tree[*usermgmt.Invitation]{Cmp: invitationsByOrg},
+			invited:        pmap.Tree[*usermgmt.Invitation]{Cmp: invitationsByEmail},
+			invitationEnds: pmap.Tree[*usermgmt.Invitation]{Cmp: invitationsByEnd},
 		},
 	}
 	for i, by := range userOrders {

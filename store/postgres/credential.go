@@ -25,7 +25,7 @@ returning ` + loginColumns
 var (
 	sqlUpdateCredential = guardedUpdate(`update usermgmt_credentials
 set status = $2::smallint, hash = $3::text, changed_at = $4::timestamptz, must_change = $5::boolean, epoch = $6::bigint,
-	version = version + 1
+	temporary_until = $8::timestamptz, version = version + 1
 where user_id = $1::uuid and version = $7::bigint and $7::bigint <> 0`,
 		`select 1 where $7::bigint = 0 or exists (select from usermgmt_credentials where user_id = $1::uuid)`)
 	sqlReleaseAttempt = guardedUpdate(`update usermgmt_logins
@@ -42,7 +42,7 @@ where user_id = $1::uuid`, existsNothing)
 // SaveCredential implements [usermgmt.Store].
 func (s *Store) SaveCredential(ctx context.Context, c usermgmt.Credential) error {
 	return s.write(ctx, step{sql: sqlUpdateCredential, args: []any{
-		key(c.User), int16(c.Status), c.Hash, at(c.ChangedAt), c.MustChange, c.Epoch, c.Version,
+		key(c.User), int16(c.Status), c.Hash, at(c.ChangedAt), c.MustChange, c.Epoch, c.Version, at(c.TemporaryUntil),
 	}})
 }
 

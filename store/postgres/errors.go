@@ -208,4 +208,6 @@ var constraintFields = map[string]string{
 
 	"um_groups_name": "name", "um_user_groups_group": "groups",
 	"um_fields_id": "id", "um_fields_name": "name", "um_fields_org": "organization",
+	"um_tokens_user": "user", "um_tokens_id": "id", "um_token_secrets_hash": "hash",
+	"um_invitations_org": "organization", "um_invitations_email": "email",
 }

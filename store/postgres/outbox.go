@@ -9,12 +9,12 @@ import (
 
 const (
 	messageColumns = `o.message_id, o.operation_id, o.org_id, o.user_id, o.address, o.kind, o.vals::text, o.not_before,
-	o.attempts, o.created_at, o.sent_at, o.dead_at, o.last_error, o.event`
+	o.attempts, o.created_at, o.sent_at, o.dead_at, o.last_error, o.event, o.token_id`
 
 	sqlInsertMessage = `insert into usermgmt_outbox (message_id, operation_id, org_id, user_id, address, kind, vals, not_before,
-	attempts, created_at, sent_at, dead_at, last_error, event)
+	attempts, created_at, sent_at, dead_at, last_error, event, token_id)
 values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::jsonb, $8::timestamptz, $9::bigint,
-	$10::timestamptz, $11::timestamptz, $12::timestamptz, $13::text, $14::boolean)`
+	$10::timestamptz, $11::timestamptz, $12::timestamptz, $13::text, $14::boolean, $15::uuid)`
 
 	// Mails and events each have an index.
 	sqlClaimMails  = sqlClaimOf + `not event` + sqlClaimThem
@@ -27,7 +27,7 @@ values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::text, $7::jsonb, $
 	update usermgmt_outbox m set not_before = $2::timestamptz, attempts = m.attempts + 1
 	from c where m.message_id = c.message_id
 	returning m.message_id, m.operation_id, m.org_id, m.user_id, m.address, m.kind, m.vals, m.not_before,
-		m.attempts, m.created_at, m.sent_at, m.dead_at, m.last_error, m.event)
+		m.attempts, m.created_at, m.sent_at, m.dead_at, m.last_error, m.event, m.token_id)
 select ` + messageColumns + ` from o order by o.message_id`
 
 	sqlMessages = `select ` + messageColumns + ` from usermgmt_outbox o
@@ -50,7 +50,7 @@ func (s *Store) AddMessages(ctx context.Context, messages ...usermgmt.Message) e
 		m := &messages[i]
 		steps[i] = step{sql: sqlInsertMessage, args: []any{
 			key(m.ID), id(m.Operation), id(m.Org), id(m.User), m.To, m.Kind, list(len(m.Values), m.Values), moment(m.NotBefore),
-			m.Attempts, moment(m.CreatedAt), at(m.SentAt), at(m.DeadAt), foreign(m.LastError), m.Event,
+			m.Attempts, moment(m.CreatedAt), at(m.SentAt), at(m.DeadAt), foreign(m.LastError), m.Event, id(m.Token),
 		}}
 	}
 	return s.write(ctx, steps...)
@@ -58,7 +58,8 @@ func (s *Store) AddMessages(ctx context.Context, messages ...usermgmt.Message) e
 
 func scanMessage(r scanner, m *usermgmt.Message) error {
 	return r.Scan(toID(&m.ID), toID(&m.Operation), toID(&m.Org), toID(&m.User), &m.To, &m.Kind, toJSON(&m.Values),
-		toTime(&m.NotBefore), &m.Attempts, toTime(&m.CreatedAt), toTime(&m.SentAt), toTime(&m.DeadAt), &m.LastError, &m.Event)
+		toTime(&m.NotBefore), &m.Attempts, toTime(&m.CreatedAt), toTime(&m.SentAt), toTime(&m.DeadAt), &m.LastError, &m.Event,
+		toID(&m.Token))
 }
 
 // ClaimMessages implements [usermgmt.Store]. It passes over messages that

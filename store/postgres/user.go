@@ -14,9 +14,9 @@ const (
 	u.avatar_type, u.phone, u.mobile, u.fax, u.street, u.city, u.state, u.postal_code, u.country, u.company, u.title,
 	u.employee_number::text, u.reports_to, u.responsible, u.newsletter, u.account_mail, u.sso_pass, u.sso_delegated,
 	u.sso_federation, u.source, u.external_id, u.enabled, u.deactivated_at, u.created_at, u.updated_at, u.version,
-	u.groups::text, u.custom::text`
+	u.groups::text, u.custom::text, u.verified_emails::text`
 
-	accountColumns = userColumns + `, c.status, c.hash, c.changed_at, c.must_change, c.epoch, c.version,
+	accountColumns = userColumns + `, c.status, c.hash, c.changed_at, c.must_change, c.temporary_until, c.epoch, c.version,
 	l.failures, l.locked_until, l.last_login_at, l.login_count`
 
 	userValues = `$1::uuid, $2::smallint, $3::boolean, $4::uuid, $5::uuid, $6::text, $7::text, $8::text, $9::text,
@@ -24,12 +24,13 @@ const (
 		$19::text, $20::text, $21::text, $22::text, $23::text, $24::text, $25::text, $26::text, $27::text, $28::text, $29::text,
 		$30::jsonb, $31::uuid, $32::uuid, $33::boolean, $34::boolean, $35::text, $36::boolean,
 		$37::text, $38::text, $39::text, $40::boolean, $41::timestamptz, $42::boolean, $43::timestamptz, $44::timestamptz, 1,
-		$46::jsonb, $47::jsonb`
+		$46::jsonb, $47::jsonb, $48::jsonb`
 	sqlIntoUsers = `insert into usermgmt_users (user_id, kind, reserved, org_id, owner_unit, username, username_key, email, email_key,
 		emails, prefix, first_name, middle_name, last_name, suffix, name_key, search_key, birthday,
 		avatar_type, phone, mobile, fax, street, city, state, postal_code, country, company, title,
 		employee_number, reports_to, responsible, newsletter, account_mail, sso_pass, sso_delegated,
-		sso_federation, source, external_id, enabled, deactivated_at, active, created_at, updated_at, version, groups, custom)`
+		sso_federation, source, external_id, enabled, deactivated_at, active, created_at, updated_at, version, groups, custom,
+		verified_emails)`
 	// What every user has besides. $45 are the grams of the search key.
 	sqlWithUser = `
 c as (insert into usermgmt_credentials (user_id, status, hash, must_change, epoch, version)
@@ -60,8 +61,9 @@ u as (update usermgmt_users
 		responsible = $32::uuid, newsletter = $33::boolean, account_mail = $34::boolean, sso_pass = $35::text,
 		sso_delegated = $36::boolean, sso_federation = $37::text, source = $38::text, external_id = $39::text,
 		enabled = $40::boolean, deactivated_at = $41::timestamptz, active = $42::boolean, created_at = $43::timestamptz,
-		updated_at = $44::timestamptz, groups = $46::jsonb, custom = $47::jsonb, version = version + 1
-	where user_id = $1::uuid and version = $48::bigint returning 1),
+		updated_at = $44::timestamptz, groups = $46::jsonb, custom = $47::jsonb,
+		verified_emails = $48::jsonb, version = version + 1
+	where user_id = $1::uuid and version = $49::bigint returning 1),
 n as (delete from usermgmt_login_names n using o
 	where (o.username_key <> $7::text or o.email_key <> $9::text)
 	and n.key in (o.username_key, o.email_key) and n.key not in ($7::text, $9::text) and n.user_id = $1::uuid),
@@ -111,7 +113,7 @@ join usermgmt_credentials c on c.user_id = n.user_id join usermgmt_logins l on l
 )
 
 var (
-	bulkUsers = newBulk(47, sqlInsertUsers)
+	bulkUsers = newBulk(48, sqlInsertUsers)
 	bulkNames = newBulk(2, sqlInsertNames)
 )
 
@@ -125,6 +127,7 @@ func (s *Store) SaveUser(ctx context.Context, u usermgmt.User) error {
 		id(u.ReportsTo), id(u.Responsible), u.Newsletter, u.AccountMail, u.SSO.PassThrough, u.SSO.Delegated,
 		u.SSO.FederationID, u.Source, u.ExternalID, u.Enabled, at(u.DeactivatedAt), u.Active(), moment(u.CreatedAt),
 		moment(u.UpdatedAt), gramsOfKey(u.SearchKey), list(len(u.Groups), u.Groups), list(len(u.Custom), u.Custom),
+		list(len(u.VerifiedEmails), u.VerifiedEmails),
 	}
 	save := step{sql: sqlInsertUser, args: args, bulk: bulkUsers}
 	username := step{sql: sqlInsertName, args: []any{id(u.ID), u.UsernameKey}, field: "username", bulk: bulkNames}
@@ -150,7 +153,7 @@ func userDests(d []any, u *usermgmt.User) []any {
 		toJSON(&u.EmployeeNumber), toID(&u.ReportsTo), toID(&u.Responsible), &u.Newsletter, &u.AccountMail,
 		&u.SSO.PassThrough, &u.SSO.Delegated, &u.SSO.FederationID, &u.Source, &u.ExternalID, &u.Enabled,
 		toTime(&u.DeactivatedAt), toTime(&u.CreatedAt), toTime(&u.UpdatedAt), &u.Version,
-		toJSON(&u.Groups), toJSON(&u.Custom))
+		toJSON(&u.Groups), toJSON(&u.Custom), toJSON(&u.VerifiedEmails))
 }
 
 // dateDest reads a date that is stored as text.
@@ -173,7 +176,7 @@ func scanUser(r scanner, u *usermgmt.User) error {
 func accountDests(a *usermgmt.Account) []any {
 	return append(userDests(make([]any, 0, 57), &a.User),
 		&a.Credential.Status, &a.Credential.Hash, toTime(&a.Credential.ChangedAt), &a.Credential.MustChange,
-		&a.Credential.Epoch, &a.Credential.Version,
+		toTime(&a.Credential.TemporaryUntil), &a.Credential.Epoch, &a.Credential.Version,
 		&a.Login.Failures, toTime(&a.Login.LockedUntil), toTime(&a.Login.LastLoginAt), &a.Login.LoginCount)
 }
 

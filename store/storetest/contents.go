@@ -48,6 +48,11 @@ type contents struct {
 	field, spareField        usermgmt.CustomField
 	newGroup                 usermgmt.Group
 	newField                 usermgmt.CustomField
+	token, spareToken        usermgmt.Token
+	oldToken, newToken       usermgmt.Token
+	invitation               usermgmt.Invitation
+	spareInvitation          usermgmt.Invitation
+	newInvitation            usermgmt.Invitation
 }
 
 // contents fills the store.
@@ -126,6 +131,7 @@ func (w *world) contents() *contents {
 	c.spareRole, c.spareProfile = w.role(c.a.org.ID, "spare"), w.profile(c.a.org.ID, "spare")
 	c.spareApp = w.app(c.a.org.ID, "spare")
 	c.spareAccess = w.access(c.a, c.dan.ID)
+	c.invitations()
 	c.prepare()
 	return c
 }

@@ -25,7 +25,7 @@ func credentialCases() []testCase {
 func credentialSave(w *world) {
 	st := w.site("a")
 	u := w.user(st, "u")
-	c := usermgmt.Credential{User: u.ID, Status: usermgmt.StatusExpired, Hash: "h", ChangedAt: at(1), MustChange: true, Epoch: 2}
+	c := usermgmt.Credential{User: u.ID, Status: usermgmt.StatusExpired, Hash: "h", ChangedAt: at(1), MustChange: true, TemporaryUntil: at(7), Epoch: 2}
 	save := func(version int64) func(context.Context, usermgmt.Store) error {
 		c := c
 		c.Version = version

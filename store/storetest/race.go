@@ -25,6 +25,7 @@ func raceCases() []testCase {
 		{"RaceOfUpdates", []string{"SaveOrg"}, raceUpdates},
 		{"RaceOfCounters", []string{"BumpStamps", "BumpRights", "RecordLogin", "AppendAudit", "ClaimSeats"}, raceCounters},
 		{"RaceUnderLockOrg", []string{"LockOrg"}, raceLockOrg},
+		{"RaceForTokens", []string{"PutToken", "UseToken", "SaveInvitation", "EndInvitation"}, raceTokens},
 		{"RaceForMessages", []string{"ClaimMessages"}, raceMessages},
 		{"RaceOfDeleteAndReference", []string{"DeleteTeam", "SaveMembership"}, raceReference},
 		{"RaceOfReadersAndAWriter", []string{"ListUsers", "StreamMembers", "Policy", "StandingOf"}, raceReaders},

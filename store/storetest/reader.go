@@ -17,7 +17,7 @@ func (c *contents) readers() []reader {
 	all := usermgmt.UserQuery{View: usermgmt.ViewAll, Limit: everything}
 	inA, inB := all, all
 	inA.Org, inB.Org = org, c.b.org.ID
-	return []reader{
+	return append([]reader{
 		read("OrgByID", func(ctx context.Context, s store) (usermgmt.Organization, error) { return s.OrgByID(ctx, org) }),
 		read("OrgByName", func(ctx context.Context, s store) (usermgmt.Organization, error) { return s.OrgByName(ctx, "a") }),
 		read("ListOrgs", func(ctx context.Context, s store) ([]usermgmt.Organization, error) { return s.ListOrgs(ctx, q) }),
@@ -124,14 +124,14 @@ func (c *contents) readers() []reader {
 		read("CheckpointByID", func(ctx context.Context, s store) (usermgmt.Checkpoint, error) {
 			return s.CheckpointByID(ctx, c.mark.ID)
 		}),
-	}
+	}, c.invitationReaders()...)
 }
 
 // probes returns reads of what is there only after some of the writes, or only
 // before.
 func (c *contents) probes() []reader {
 	org := c.a.org.ID
-	var out []reader
+	out := c.invitationProbes()
 	for _, u := range []usermgmt.UserID{c.bob.ID, c.cat.ID, c.dan.ID} {
 		out = append(out,
 			read("APIKeyOf", func(ctx context.Context, s store) (usermgmt.APIKey, error) { return s.APIKeyOf(ctx, u, org) }),

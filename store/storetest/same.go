@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/usermgmt/usermgmt"
 )
 
 // describe writes v as one line per value that is not zero, "Path: value", so
@@ -120,7 +122,7 @@ func scribbleValue(v reflect.Value) {
 		return
 	}
 	switch v.Interface().(type) {
-	case time.Time, netip.Addr:
+	case time.Time, netip.Addr, usermgmt.Secret:
 		return
 	}
 	switch v.Kind() {

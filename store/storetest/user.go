@@ -30,7 +30,7 @@ func userSave(w *world) {
 	second := usermgmt.User{
 		ID: id, Kind: usermgmt.KindService, Reserved: true, Org: b.org.ID, OwnerUnit: b.leaf.ID,
 		Username: "Ännchen", UsernameKey: "ännchen", Email: "Ä@Mail.test", EmailKey: "ä@mail.test",
-		Emails: []string{"z@mail.test", "a@mail.test"}, Prefix: "Dr", FirstName: "Ä", MiddleName: "M",
+		Emails: []string{"z@mail.test", "a@mail.test"}, VerifiedEmails: []string{"ä@mail.test", "z@mail.test"}, Prefix: "Dr", FirstName: "Ä", MiddleName: "M",
 		LastName: "O'Neil", Suffix: "Jr", NameKey: "o'neil, ä", SearchKey: "o'neil\nä",
 		Birthday: usermgmt.Date{Year: 1904, Month: time.February, Day: 29}, AvatarType: "image/png",
 		Phone: "+1", Mobile: "+2", Fax: "+3",
