@@ -144,7 +144,7 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 		reason = "unknown"
 	case p.refused != nil:
 		reason = reasonOf(p.refused)
-	case acc.Credential.Hash == "":
+	case m.localHash(acc) == "":
 		reason = "no password"
 	}
 	counted := acc.User.ID
@@ -191,7 +191,7 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 	}
 
 	guess, possible := canonicalGuess(password)
-	right, err := m.hasher.verify(ctx, acc.Credential.Hash, guess)
+	right, err := m.hasher.verify(ctx, m.localHash(acc), guess)
 	if err != nil {
 		if reserved {
 			err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))

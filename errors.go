@@ -170,6 +170,8 @@ func UserMessage(err error) string {
 		return ""
 	case errors.Is(err, ErrOutcomeUnknown):
 		return "It is not known whether this was done. Please look."
+	case errors.Is(err, ErrCredentials) && reasonOf(err) == reasonOf(errLink()):
+		return "This link is not good any more. Please ask for a new one."
 	case errors.Is(err, ErrCredentials):
 		return "The user name or password is wrong, or this account cannot log in."
 	case errors.Is(err, ErrUnauthenticated):

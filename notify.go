@@ -34,7 +34,10 @@ const (
 )
 
 // Delivered counts what [Manager.Deliver] and [Manager.DeliverEvents] did.
-type Delivered struct{ Sent, Failed, Dead int }
+// Withdrawn are
+// mails whose link, code or temporary password was no longer good: they are not
+// sent.
+type Delivered struct{ Sent, Failed, Dead, Withdrawn int }
 
 // Deliver hands at most limit due mails of the outbox to the mailer. A mail that
 // fails comes again after 1, 2, 4 … minutes; after the tenth failure it is kept as
@@ -44,6 +47,11 @@ type Delivered struct{ Sent, Failed, Dead int }
 // Messages are written in the transactions that cause them, so none is sent for
 // a change that was rolled back, and none is lost to a crash.
 //
+// The secret of a link, a code or a temporary password is drawn here and given to
+// the mailer in Message.Secret; the store gets its hash, so that nobody who reads
+// the database can use it. If what it is for has changed since, the mail is kept
+// as dead and not sent.
+//
 // Errors: [ErrNotConfigured] without [Config.Mailer]; otherwise only the
 // store's. A mailer's error, or panic, is kept with the message and logged.
 func (m *Manager) Deliver(ctx context.Context, limit int) (Delivered, error) {
@@ -51,7 +59,7 @@ func (m *Manager) Deliver(ctx context.Context, limit int) (Delivered, error) {
 	if m.cfg.Mailer == nil {
 		return Delivered{}, withOp(op, &Error{Kind: ErrNotConfigured, Field: "mailer"})
 	}
-	d, err := m.deliver(ctx, false, limit, m.cfg.Mailer.Send)
+	d, err := m.deliver(ctx, false, limit, m.sendMail)
 	return d, withOp(op, err)
 }
 
@@ -76,6 +84,9 @@ func (m *Manager) deliver(ctx context.Context, event bool, limit int, send func(
 		case sendErr == nil:
 			msg.SentAt, msg.LastError = at, ""
 			d.Sent++
+		case errors.Is(sendErr, errWithdrawn):
+			msg.DeadAt, msg.LastError = at, sendErr.Error()
+			d.Withdrawn++
 		case msg.Attempts >= deliveryAttempts:
 			msg.DeadAt, msg.LastError = at, sendErr.Error()
 			d.Dead++
@@ -83,7 +94,7 @@ func (m *Manager) deliver(ctx context.Context, event bool, limit int, send func(
 			msg.NotBefore, msg.LastError = at.Add(time.Minute<<(msg.Attempts-1)), sendErr.Error()
 			d.Failed++
 		}
-		if sendErr != nil {
+		if sendErr != nil && !errors.Is(sendErr, errWithdrawn) {
 			m.cfg.Logger.WarnContext(ctx, "usermgmt: message not delivered", "message", msg.ID.String(), "kind", msg.Kind,
 				"attempts", msg.Attempts, "error", sendErr)
 		}

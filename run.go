@@ -19,6 +19,7 @@ var duties = []duty{
 	{"mail", (*Manager).dutyMail},
 	{"events", (*Manager).dutyEvents},
 	{"sessions", (*Manager).dutySessions},
+	{"tokens", (*Manager).dutyTokens},
 }
 
 const (
@@ -28,11 +29,13 @@ const (
 	dutyRounds = 100
 	// sessionKept is how long sessions that ended are kept for lists and the log.
 	sessionKept = 30 * 24 * time.Hour
+	// tokenKept is how long used and expired tokens are kept.
+	tokenKept = 7 * 24 * time.Hour
 )
 
 // DutyDone is what [Manager.RunOnce] did of one duty.
 type DutyDone struct {
-	// Duty is "mail", "events", "sessions", ….
+	// Duty is "mail", "events", "sessions", "tokens", ….
 	Duty string
 	// Count is how many messages, sessions and so on were done.
 	Count int
@@ -110,7 +113,7 @@ func (m *Manager) dutyMail(ctx context.Context, _ time.Time) (int, error) {
 		return 0, nil
 	}
 	d, err := m.Deliver(ctx, dutyBatch)
-	return d.Sent + d.Failed + d.Dead, err
+	return d.Sent + d.Failed + d.Dead + d.Withdrawn, err
 }
 
 func (m *Manager) dutyEvents(ctx context.Context, _ time.Time) (int, error) {
@@ -119,6 +122,11 @@ func (m *Manager) dutyEvents(ctx context.Context, _ time.Time) (int, error) {
 	}
 	d, err := m.DeliverEvents(ctx, dutyBatch)
 	return d.Sent + d.Failed + d.Dead, err
+}
+
+// dutyTokens deletes one-time tokens that were used or expired long ago.
+func (m *Manager) dutyTokens(ctx context.Context, now time.Time) (int, error) {
+	return m.store.PruneTokens(ctx, now.Add(-tokenKept), dutyBatch)
 }
 
 // dutySessions deletes sessions that ended or expired long ago.

@@ -49,6 +49,11 @@ type Config struct {
 	// RunEvery is the pause between two turns of [Manager.Run]. Defaults to 5
 	// seconds; a second to an hour.
 	RunEvery time.Duration
+	// Directories are the sources ([User.Source]) whose users a directory owns:
+	// their fields, names and addresses are changed by a system actor only, which
+	// writes for the directory, and they have no password here. Membership, roles
+	// and the flags stay open to administrators. Defaults to none.
+	Directories []string
 	// Now is the clock. Defaults to time.Now.
 	Now func() time.Time
 	// Logger receives what nobody returns, such as mail that failed. Defaults
@@ -136,6 +141,7 @@ func (c *Config) setDefaults(p *problems) {
 	if !keyPrefix.MatchString(c.APIKeyPrefix) {
 		p.add("api_key_prefix", "format", "want 2 to 16 characters a-z and 0-9, beginning with a letter")
 	}
+	c.Directories = slices.Clone(c.Directories)
 	c.Proxy.setDefaults(p)
 	c.Hooks = slices.Clone(c.Hooks)
 	validateHooks(c.Hooks, p)
