@@ -89,7 +89,7 @@ func (a *Access) Filter(actor Actor, p Permission) Filter { return actor.get().f
 
 func (v *actorValue) filter(p Permission) Filter {
 	f := Filter{Org: v.org, At: v.verified}
-	if v.rights == nil || v.restricted {
+	if v.rights == nil || v.pending != 0 {
 		return f
 	}
 	n, ok := v.cat.Number(string(p))
@@ -190,7 +190,7 @@ func (a *Access) Explain(ctx context.Context, actor Actor, p Permission, r *Reco
 	}
 	mask := v.granted(n)
 	e.Scope = Scope(mask)
-	e.Allowed = mask != 0 && !v.restricted
+	e.Allowed = mask != 0 && v.pending == 0
 	if r != nil {
 		e.Relation = Scope(v.relation(p, r))
 		e.Allowed = e.Relation != 0
@@ -228,7 +228,7 @@ func (a *Access) explainSources(ctx context.Context, v *actorValue, n int, r *Re
 		}
 		s.Scope = Scope(mask)
 		mask &= v.granted(n)
-		s.Covers = mask != 0 && !v.restricted && (r == nil ||
+		s.Covers = mask != 0 && v.pending == 0 && (r == nil ||
 			authz.Allows(v.rights.Subject, mask, authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams))
 		e.Sources = append(e.Sources, s.Source)
 	}
@@ -239,8 +239,8 @@ func (a *Access) explainSources(ctx context.Context, v *actorValue, n int, r *Re
 func (v *actorValue) missing(n int, mask authz.Mask, r *Record) string {
 	name := v.cat.At(n).Name
 	switch {
-	case v.restricted:
-		return "the password must be changed first"
+	case v.pending != 0:
+		return "the login is not complete: " + v.pending.Next().String() + " comes first"
 	case v.narrow != nil && v.narrow[n] == 0 && v.door == DoorProxy:
 		return name + " is not available during a proxy login"
 	case v.narrow != nil && v.narrow[n] == 0:

@@ -43,7 +43,7 @@ type Credential struct {
 	Hash string
 	// ChangedAt is when the password was last set.
 	ChangedAt time.Time
-	// MustChange allows login, but only to change the password.
+	// MustChange leaves [StepPassword] pending after a login.
 	MustChange bool
 	// TemporaryUntil is set while Hash is that of a temporary password that was
 	// not used yet: when it stops working. The login that uses it sets it to
@@ -84,6 +84,8 @@ type Account struct {
 	User       User
 	Credential Credential
 	Login      LoginState
+	// Factor: there is a confirmed [Factor]. Question: there is a [Question].
+	Factor, Question bool
 }
 
 // sessionEpoch is what a session that begins now has as its Epoch.
@@ -125,8 +127,6 @@ type SessionKind uint8
 const (
 	// SessionLogin is an ordinary session.
 	SessionLogin SessionKind = iota + 1
-	// SessionRestricted can only change the password and end.
-	SessionRestricted
 	// SessionProxy is somebody else's, entered by proxy login.
 	SessionProxy
 )
@@ -156,6 +156,11 @@ type Session struct {
 	// and the organization's epoch. Both only grow, so an equal sum means that
 	// neither changed.
 	Epoch, OperatorEpoch int64
+	// Pending are the steps that remain before the session can be used; a proxy
+	// session has none.
+	Pending Step
+	// ProvedAt is when its user, or the operator, last proved a secret.
+	ProvedAt time.Time
 	// Idle is how long the session lives without being used.
 	Idle time.Duration
 	// CreatedAt, SeenAt, ExpiresAt: the absolute limit is ExpiresAt, the idle
@@ -182,6 +187,10 @@ type APIKey struct {
 	PublicID string
 	// Hash is the SHA-256 of the whole key.
 	Hash [32]byte
+	// PreviousHash is that of the key that it took the place of, which works
+	// until PreviousUntil.
+	PreviousHash  [32]byte
+	PreviousUntil time.Time
 	// Epoch is the credential epoch at its making. A key outlives password
 	// changes; it is kept for the record.
 	Epoch int64

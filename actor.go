@@ -40,8 +40,10 @@ type actorValue struct {
 	operatorName, subjectName string
 
 	reason string // of a system actor or a proxy login
-	// restricted: only the password may be changed.
-	restricted bool
+	// pending are the steps to do before anything else.
+	pending Step
+	// provedAt is when a secret was last proved.
+	provedAt time.Time
 	// proved: the password was just judged and is right, so that a lock which the
 	// attempt itself has set does not count.
 	proved bool
@@ -78,9 +80,9 @@ func (a Actor) Origin() Origin { return a.get().origin }
 // VerifiedAt is when a was made.
 func (a Actor) VerifiedAt() time.Time { return a.get().verified }
 
-// MustChangePassword reports whether a may do nothing but change its password
-// and log out.
-func (a Actor) MustChangePassword() bool { return a.get().restricted }
+// Pending are the steps that remain: if there are any, a may do nothing but the
+// next one and log out.
+func (a Actor) Pending() Step { return a.get().pending }
 
 // String describes a for logs: identifiers, no names and no secrets.
 func (a Actor) String() string {
@@ -114,7 +116,7 @@ func (a Actor) Can(p Permission, r Record) bool {
 
 // Has reports whether a has the permission at all, on some record or other.
 func (a Actor) Has(p Permission) bool {
-	if a.v == nil || a.v.restricted {
+	if a.v == nil || a.v.pending != 0 {
 		return false
 	}
 	n, ok := a.v.cat.Number(string(p))
@@ -123,7 +125,7 @@ func (a Actor) Has(p Permission) bool {
 
 // Scope returns the scope with which a has the permission, 0 for none.
 func (a Actor) Scope(p Permission) Scope {
-	if a.v == nil || a.v.restricted {
+	if a.v == nil || a.v.pending != 0 {
 		return 0
 	}
 	n, ok := a.v.cat.Number(string(p))
@@ -158,7 +160,7 @@ func (v *actorValue) held(n int) authz.Mask {
 }
 
 func (v *actorValue) relation(p Permission, r *Record) authz.Mask {
-	if v.restricted {
+	if v.pending != 0 {
 		return 0
 	}
 	n, ok := v.cat.Number(string(p))

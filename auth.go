@@ -45,8 +45,9 @@ type LoginResult struct {
 	Actor Actor
 	// Session is the new session.
 	Session Session
-	// MustChangePassword: the session can do nothing but change the password.
-	MustChangePassword bool
+	// Pending are the steps that remain: until they are done, the session can do
+	// nothing else.
+	Pending Step
 }
 
 // Login proves a user by password and opens a session.
@@ -57,7 +58,7 @@ type LoginResult struct {
 // an attempt away, and at most [Policy.LockoutAttempts] guesses are judged.
 //
 // The checks run in the order: reserved, deactivated, disabled, service,
-// locked, password reset, expired, no password, wrong password; then
+// locked, password reset, no password, wrong password; then
 // organization (disabled, not a member, membership disabled), address of the
 // access profile. Until the password is proved every failure is
 // [ErrCredentials], after the same work and the same store traffic, whether or
@@ -309,17 +310,15 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		if err := wayPassword.gateUser(&standing, now); err != nil {
 			return err
 		}
-		if err := tx.RecordLogin(ctx, acc.User.ID, now); err != nil {
-			return err
-		}
-		if err := p.takeBack(ctx, tx, now); err != nil {
+		pending := m.stepsAfter(&fresh, m.policyOf(&p.org), now)
+		if err := w.settleProof(ctx, acc.User.ID, p, pending); err != nil {
 			return err
 		}
 		if p.locked {
 			w.recordAs(verbUserUnlock, map[string]string{"auth_status": StatusLocked.String()}, map[string]string{"auth_status": StatusActive.String()})
 		}
-		result, err = w.openSession(ctx, &fresh.User, &fresh.Credential, p, tok,
-			sessionRequest{org: req.Org, app: req.Application, origin: req.Origin})
+		result, err = w.openSession(ctx, &fresh.User, p, tok,
+			sessionRequest{org: req.Org, app: req.Application, pending: pending, origin: req.Origin})
 		if err != nil {
 			return err
 		}

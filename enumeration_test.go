@@ -185,11 +185,14 @@ func TestOnlyTheRightPasswordIsToldWhyItDoesNotHelp(t *testing.T) {
 	t.Parallel()
 	e, _ := suspects(t, teststores.New(t))
 	for name, rule := range map[string]string{"disabled": "disabled", "deactivated": "deactivated", "reserved": "reserved",
-		"expired": "expired", "must-reset": "password_reset", "no-membership": "no_membership"} {
+		"must-reset": "password_reset", "no-membership": "no_membership"} {
 		_, err := login(e, t, name, usermgmttest.Password)
 		require.ErrorIs(t, err, usermgmt.ErrUnauthenticated, name)
 		assert.Equal(t, rule, ruleIn(err), name)
 	}
+	r, err := login(e, t, "expired", usermgmttest.Password) // is let in to change it
+	require.NoError(t, err)
+	assert.Equal(t, usermgmt.StepPassword, r.Pending)
 	for _, name := range []string{"locked", "password-less", "service"} {
 		_, err := login(e, t, name, usermgmttest.Password)
 		require.ErrorIs(t, err, usermgmt.ErrCredentials, name)

@@ -14,23 +14,26 @@ type way struct {
 	// locked: a lock for wrong passwords refuses it. Open sessions go on, so
 	// that a stranger's guesses cannot throw anybody out.
 	locked bool
-	// reset: a demanded or expired password refuses it.
-	reset bool
+	// reset: a password that an administrator has reset refuses it. expired: so
+	// does one that is too old.
+	reset, expired bool
 	// interactive: services cannot use it.
 	interactive bool
 }
 
 var (
 	wayPassword = way{name: "password", door: DoorSession, locked: true, reset: true, interactive: true}
-	waySession  = way{name: "session", door: DoorSession, reset: true, interactive: true}
-	wayAPIKey   = way{name: "api key", door: DoorAPIKey, locked: true, reset: true}
-	wayHost     = way{name: "host", door: DoorHost, locked: true, reset: true}
+	waySession  = way{name: "session", door: DoorSession, reset: true, expired: true, interactive: true}
+	// waySteps is a session in which the password is still to be changed.
+	waySteps    = way{name: "steps", door: DoorSession, interactive: true}
+	wayAPIKey   = way{name: "api key", door: DoorAPIKey, locked: true, reset: true, expired: true}
+	wayHost     = way{name: "host", door: DoorHost, locked: true, reset: true, expired: true}
 	wayProxy    = way{name: "proxy", door: DoorProxy, locked: true, interactive: true}
-	wayOperator = way{name: "operator", door: DoorProxy, reset: true, interactive: true}
+	wayOperator = way{name: "operator", door: DoorProxy, reset: true, expired: true, interactive: true}
 )
 
 // waysIn lists every way.
-var waysIn = []way{wayPassword, waySession, wayAPIKey, wayHost, wayProxy, wayOperator}
+var waysIn = []way{wayPassword, waySession, waySteps, wayAPIKey, wayHost, wayProxy, wayOperator}
 
 // gate refuses whoever may not be in. The order is that of the documentation:
 // reserved, deactivated, disabled, kind, locked, password reset, expired, then
@@ -66,7 +69,7 @@ func (w way) gateUser(st *Standing, now time.Time) error {
 		return refusedEntry("locked")
 	case w.reset && st.CredentialStatus == StatusPasswordReset:
 		return refusedEntry("password_reset")
-	case w.reset && st.CredentialStatus == StatusExpired:
+	case w.expired && st.CredentialStatus == StatusExpired:
 		return refusedEntry("expired")
 	}
 	return nil
@@ -115,7 +118,7 @@ func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Ti
 		if err := wayHost.gate(&st, now); err != nil {
 			return err
 		}
-		v.restricted = st.MustChange
+		v.demanded(&st)
 		return m.enter(ctx, s, &st, v, now)
 	}
 	return errNoActor()
@@ -131,16 +134,21 @@ func (m *Manager) admitSession(ctx context.Context, s Store, view *SessionView, 
 		return refusedEntry("credentials_changed")
 	}
 	w := waySession
-	if ses.Kind == SessionProxy {
+	switch {
+	case ses.Kind == SessionProxy:
 		w = wayProxy
+	case ses.Pending.Has(StepPassword):
+		w = waySteps
 	}
 	if err := w.gate(st, now); err != nil {
 		return err
 	}
 	v.door, v.subject, v.operator, v.org = DoorSession, ses.User, ses.User, ses.Org
 	v.app, v.role, v.session, v.token, v.epoch = ses.App, ses.Role, ses.ID, ses.TokenHash, ses.Epoch
-	v.restricted = ses.Kind == SessionRestricted || st.MustChange && ses.Kind != SessionProxy
-	if ses.Kind == SessionProxy {
+	v.pending, v.provedAt = ses.Pending, ses.ProvedAt
+	if ses.Kind != SessionProxy {
+		v.demanded(st)
+	} else {
 		v.door, v.operator, v.parent, v.reason = DoorProxy, ses.Operator, ses.Parent, ses.Reason
 		v.narrow = m.proxyMask
 	}
@@ -151,6 +159,13 @@ func (m *Manager) admitSession(ctx context.Context, s Store, view *SessionView, 
 		return m.stillProxied(ctx, s, ses, v, now)
 	}
 	return nil
+}
+
+// demanded adds the change of the password that an administrator demands.
+func (v *actorValue) demanded(st *Standing) {
+	if st.MustChange {
+		v.pending |= StepPassword
+	}
 }
 
 // liveSession checks what a session itself says.
@@ -180,7 +195,7 @@ func (m *Manager) admitKey(ctx context.Context, s Store, view *KeyView, v *actor
 	v.door, v.subject, v.operator, v.org = DoorAPIKey, k.User, k.User, k.Org
 	v.token, v.key = k.Hash, k.ID
 	if st.MustChange {
-		return refusedEntry("must_change_password") // a demanded change is not evaded by a key
+		return errPending(StepPassword) // a demanded change is not evaded by a key
 	}
 	v.narrow = m.keyMask(k.Permissions)
 	return m.enter(ctx, s, st, v, now)

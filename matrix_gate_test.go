@@ -100,7 +100,7 @@ var entries = map[string]struct {
 	letsIn []string
 	enter  func(d *doorman) error
 }{
-	"login": {nil, func(d *doorman) error { _, err := login(d.Env, d.t, "ann", usermgmttest.Password); return err }},
+	"login": {[]string{"expired"}, func(d *doorman) error { _, err := login(d.Env, d.t, "ann", usermgmttest.Password); return err }},
 	"session": {[]string{"locked"}, func(d *doorman) error {
 		_, err := d.Auth().Session(d.t.Context(), d.session.Token.Reveal(), here)
 		return err

@@ -32,7 +32,7 @@ func TestBreakGlass(t *testing.T) {
 	require.NoError(t, e.BreakGlass(t.Context(), "administrator left, ticket 12", ann.ID, otherPassword))
 	r, err := login(e, t, "ann", otherPassword)
 	require.NoError(t, err)
-	assert.True(t, r.MustChangePassword)
+	assert.Equal(t, usermgmt.StepPassword, r.Pending)
 	fresh, err := e.Passwords().Change(t.Context(), r.Actor, usermgmt.PasswordChange{Current: otherPassword, New: usermgmttest.Password})
 	require.NoError(t, err)
 	assert.True(t, fresh.Actor.Has(usermgmt.PermRoleEdit))

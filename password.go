@@ -240,8 +240,7 @@ type PasswordChange struct {
 	Confirm string
 }
 
-// Change sets the actor's own password, which is also all that a restricted
-// session can do.
+// Change sets the actor's own password. It is also how [StepPassword] is done.
 //
 // The current password is required and counts like a login: wrong ones lock
 // the user. The new one obeys the policy of the home organization and differs
@@ -292,8 +291,8 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 	proved := *a.v
 	proved.proved = true
 	err = m.changeIn(ctx, Actor{&proved}, proof.op, op, verbChangePassword, func(ctx context.Context, w *work) error {
-		cred, err := w.storePassword(ctx, &acc, hash, false)
-		if err != nil {
+		pending := w.v.pending &^ StepPassword
+		if _, err := w.storePassword(ctx, &acc, hash, false); err != nil {
 			return err
 		}
 		if err := w.tx.ClearAttempts(ctx, acc.User.ID, time.Time{}); err != nil { // the proof clears the counter
@@ -308,7 +307,8 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		if w.v.door != DoorSession {
 			return nil
 		}
-		result, err = w.openSession(ctx, &acc.User, &cred, proof, token, sessionRequest{org: w.v.org, app: w.v.app, stay: true, origin: w.v.origin})
+		result, err = w.openSession(ctx, &acc.User, proof, token, sessionRequest{org: w.v.org, app: w.v.app, stay: true,
+			pending: pending, origin: w.v.origin})
 		return err
 	})
 	if err != nil { // the password was right

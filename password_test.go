@@ -91,7 +91,7 @@ func TestDemandedChangeGivesARestrictedSession(t *testing.T) {
 	require.NoError(t, e.Passwords().Set(t.Context(), e.Root(), ann.ID, otherPassword, otherPassword, true))
 	r, err := login(e, t, "ann", otherPassword)
 	require.NoError(t, err)
-	assert.True(t, r.MustChangePassword)
+	assert.Equal(t, usermgmt.StepPassword, r.Pending)
 	_, err = e.Users().Get(t.Context(), r.Actor, ann.ID)
 	require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
 	_, err = e.Users().Update(t.Context(), r.Actor, ann.ID, 1, usermgmt.UserUpdate{Phone: new("1")})
@@ -99,7 +99,7 @@ func TestDemandedChangeGivesARestrictedSession(t *testing.T) {
 	assert.False(t, r.Actor.Has(usermgmt.PermUserEditProfile))
 	fresh, err := e.Passwords().Change(t.Context(), r.Actor, usermgmt.PasswordChange{Current: otherPassword, New: usermgmttest.Password})
 	require.NoError(t, err)
-	assert.False(t, fresh.MustChangePassword)
+	assert.Zero(t, fresh.Pending)
 	_, err = e.Users().Get(t.Context(), fresh.Actor, ann.ID)
 	require.NoError(t, err)
 }

@@ -179,7 +179,7 @@ func (p *Proxy) Login(ctx context.Context, a Actor, req ProxyRequest) (*LoginRes
 		ses := Session{
 			ID: newID[Session](), Kind: SessionProxy, TokenHash: tok.hash, User: req.Target, Org: w.v.org,
 			Operator: w.v.subject, Parent: w.v.session, Reason: req.Reason,
-			Epoch: st.sessionEpoch(), OperatorEpoch: own.Session.Epoch,
+			Epoch: st.sessionEpoch(), OperatorEpoch: own.Session.Epoch, ProvedAt: own.Session.ProvedAt,
 			Idle: m.cfg.Proxy.Idle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: earlier(w.now.Add(m.cfg.Proxy.Lifetime), own.Session.ExpiresAt),
 			Origin: req.Origin,
 		}
@@ -404,5 +404,5 @@ func (w *work) resume(ctx context.Context, own *SessionView, tok sessionToken, o
 	if err := w.tx.UpdateSession(ctx, ses, old); err != nil {
 		return nil, err
 	}
-	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: ses, MustChangePassword: v.restricted}, nil
+	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: ses, Pending: v.pending}, nil
 }

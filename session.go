@@ -34,13 +34,18 @@ type sessionRequest struct {
 	app ApplicationID
 	// stay: the session goes on from another, without the application if the user
 	// no longer reaches it.
-	stay   bool
-	origin Origin
+	stay    bool
+	pending Step
+	origin  Origin
 }
 
 // openSession opens a session for a proved user and fills w.v with its actor.
-func (w *work) openSession(ctx context.Context, u *User, cred *Credential, p *proof, tok sessionToken, req sessionRequest) (*LoginResult, error) {
-	st, mem, err := w.chooseOrg(ctx, u, req.org)
+func (w *work) openSession(ctx context.Context, u *User, p *proof, tok sessionToken, req sessionRequest) (*LoginResult, error) {
+	in := waySession
+	if req.pending.Has(StepPassword) {
+		in = waySteps
+	}
+	st, mem, err := w.chooseOrg(ctx, u, req.org, in)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +55,9 @@ func (w *work) openSession(ctx context.Context, u *User, cred *Credential, p *pr
 			return nil, err
 		}
 	}
-	kind := SessionLogin
-	if cred.MustChange {
-		kind = SessionRestricted
-	}
 	ses := Session{
-		ID: newID[Session](), Kind: kind, TokenHash: tok.hash, User: u.ID, Org: st.Org, Epoch: st.sessionEpoch(),
+		ID: newID[Session](), Kind: SessionLogin, TokenHash: tok.hash, User: u.ID, Org: st.Org, Epoch: st.sessionEpoch(),
+		Pending: req.pending, ProvedAt: w.now,
 		Idle: policy.SessionIdle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: w.now.Add(policy.SessionLifetime),
 		Origin: req.origin,
 	}
@@ -83,13 +85,13 @@ func (w *work) startSession(ctx context.Context, ses Session, st Standing, tok s
 			return nil, err
 		}
 	}
-	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: ses, MustChangePassword: v.restricted}, nil
+	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: ses, Pending: v.pending}, nil
 }
 
 // chooseOrg finds the organization to enter: the wanted one, the home, or the
 // first that lets the user in. Its standing has passed the gate. The membership
 // is nil where it was not read.
-func (w *work) chooseOrg(ctx context.Context, u *User, want OrgID) (Standing, *Membership, error) {
+func (w *work) chooseOrg(ctx context.Context, u *User, want OrgID, in way) (Standing, *Membership, error) {
 	candidates := []Membership{{Org: want}}
 	if want.IsZero() {
 		var err error
@@ -107,7 +109,7 @@ func (w *work) chooseOrg(ctx context.Context, u *User, want OrgID) (Standing, *M
 		if err != nil {
 			return Standing{}, nil, unknownOrg(err)
 		}
-		if refusal = waySession.gate(&st, w.now); refusal != nil {
+		if refusal = in.gate(&st, w.now); refusal != nil {
 			continue
 		}
 		if !want.IsZero() {
@@ -236,7 +238,7 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 			req.Org = w.v.org
 		}
 		u := User{ID: w.v.subject, Org: w.v.org}
-		st, mem, err := w.chooseOrg(ctx, &u, req.Org)
+		st, mem, err := w.chooseOrg(ctx, &u, req.Org, waySession)
 		if err != nil {
 			return err
 		}

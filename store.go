@@ -81,6 +81,8 @@ type Store interface {
 	RoleStore
 	ApplicationStore
 	CredentialStore
+	PasswordStore
+	FactorStore
 	SessionStore
 	KeyStore
 	ProxyStore
@@ -92,6 +94,7 @@ type Store interface {
 	FieldStore
 	TokenStore
 	InvitationStore
+	MarkStore
 }
 
 // OrgStore keeps organizations and their stamps.
@@ -334,15 +337,25 @@ type SessionStore interface {
 	PruneSessions(ctx context.Context, t time.Time, limit int) (int, error)
 }
 
-// KeyStore keeps API keys: at most one per user and organization.
+// KeyStore keeps API keys: at most one per user and organization, with the hash
+// of the one that it takes the place of.
 type KeyStore interface {
 	// PutAPIKey inserts k in place of the key of the same user and
 	// organization, if there is one. Hash is unique (Field "hash").
 	PutAPIKey(ctx context.Context, k APIKey) error
-	// APIKeyByHash finds a key with the standing of its owner: one statement.
+	// APIKeyByHash finds the key whose Hash it is or, if there is none, one whose
+	// PreviousHash it is, which need not be unique, with the standing of its
+	// owner: one statement. The zero hash is none.
 	APIKeyByHash(ctx context.Context, hash [32]byte) (KeyView, error)
 	APIKeyOf(ctx context.Context, user UserID, org OrgID) (APIKey, error)
 	DeleteAPIKey(ctx context.Context, user UserID, org OrgID) error
+	// WithdrawAPIKey deletes the key whose Hash it is, and takes PreviousHash and
+	// PreviousUntil from others where it is that. withdrawn tells whether there
+	// was either; of any number of callers exactly one is told true.
+	WithdrawAPIKey(ctx context.Context, hash [32]byte) (withdrawn bool, err error)
+	// KeysByExpiry returns a page of the keys whose ExpiresAt is neither zero nor
+	// after q.Until, in the order of ExpiresAt, then ID.
+	KeysByExpiry(ctx context.Context, q KeyQuery) ([]APIKey, error)
 	// TouchAPIKey sets LastUsedAt to at if it is before stale. It is no error
 	// if it is not, or if there is no such key.
 	TouchAPIKey(ctx context.Context, id APIKeyID, at, stale time.Time) error

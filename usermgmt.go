@@ -192,8 +192,8 @@ func (m *Manager) read(a Actor) (*actorValue, error) {
 	if m.now().Sub(a.v.verified) > m.cfg.ActorMaxAge {
 		return nil, refusedEntry("actor_too_old")
 	}
-	if a.v.restricted {
-		return nil, refusedEntry("must_change_password")
+	if a.v.pending != 0 {
+		return nil, errPending(a.v.pending)
 	}
 	return a.v, nil
 }
@@ -233,8 +233,8 @@ func (m *Manager) changeIn(ctx context.Context, a Actor, operation OperationID, 
 			if err := m.renew(ctx, tx, &v, now); err != nil {
 				return err
 			}
-			if v.restricted && verb != verbChangePassword && verb != verbLogout {
-				return refusedEntry("must_change_password")
+			if err := v.mayNow(verb); err != nil {
+				return err
 			}
 			if err := fn(ctx, w); err != nil {
 				return err

@@ -159,16 +159,16 @@ func (e *Edge) actor(r *http.Request) (a usermgmt.Actor, fromCookie bool, err er
 	return usermgmt.Actor{}, false, nil
 }
 
-// Require answers requests of nobody with 401, and those of somebody who must
-// change the password first with 403. Where the password is changed, do not
+// Require answers requests of nobody with 401, and those of somebody whose login
+// is not complete with 403; see [usermgmt.Step]. Where the steps are done, do not
 // require.
 func (e *Edge) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch a := usermgmt.ActorFrom(r.Context()); {
 		case a.IsZero():
 			WriteError(w, &usermgmt.Error{Kind: usermgmt.ErrUnauthenticated, Rule: "no_actor"})
-		case a.MustChangePassword():
-			WriteError(w, &usermgmt.Error{Kind: usermgmt.ErrPermission, Rule: "must_change_password"})
+		case a.Pending() != 0:
+			WriteError(w, &usermgmt.Error{Kind: usermgmt.ErrPermission, Rule: "pending_" + a.Pending().Next().String()})
 		default:
 			next.ServeHTTP(w, r)
 		}

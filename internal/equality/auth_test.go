@@ -150,21 +150,21 @@ func (s *system) opened(r *usermgmt.LoginResult) string {
 		add(s, "session", &s.sessions, r.Session.ID)
 	}
 	s.tokens = append(s.tokens, r.Token.Reveal())
-	if restricted := r.Session.Kind == usermgmt.SessionRestricted; r.MustChangePassword != restricted {
-		return "MustChangePassword does not agree with the session"
+	if r.Pending != r.Session.Pending {
+		return "Pending does not agree with the session"
 	}
 	return s.sessionText(&r.Session)
 }
 
 func (m *model) sessionText(i int) string {
 	s := m.sessions[i]
-	return fmt.Sprintf("session%d of %s in %s for %s, kind %d, by %s below %s, parked %t, until %s", i, name("user", s.user), name("org", s.org),
-		name("app", s.app), s.kind, name("user", s.operator), name("session", s.parent), s.parked, text(s.expires))
+	return fmt.Sprintf("session%d of %s in %s for %s, kind %d, pending %s, by %s below %s, parked %t, until %s", i, name("user", s.user), name("org", s.org),
+		name("app", s.app), s.kind, s.pending, name("user", s.operator), name("session", s.parent), s.parked, text(s.expires))
 }
 
 func (s *system) sessionText(x *usermgmt.Session) string {
-	return fmt.Sprintf("%s of %s in %s for %s, kind %d, by %s below %s, parked %t, until %s", of(s, x.ID), of(s, x.User), of(s, x.Org),
-		of(s, x.App), x.Kind, of(s, x.Operator), of(s, x.Parent), x.Parked, text(x.ExpiresAt))
+	return fmt.Sprintf("%s of %s in %s for %s, kind %d, pending %s, by %s below %s, parked %t, until %s", of(s, x.ID), of(s, x.User), of(s, x.Org),
+		of(s, x.App), x.Kind, x.Pending, of(s, x.Operator), of(s, x.Parent), x.Parked, text(x.ExpiresAt))
 }
 
 // chooseOrg is the wanted organization, the home, or the first that lets the
@@ -216,11 +216,11 @@ func (m *model) open(user, org, app int) int {
 			}
 		}
 	}
-	kind := usermgmt.SessionLogin
+	var pending usermgmt.Step
 	if u.mustChange {
-		kind = usermgmt.SessionRestricted
+		pending = usermgmt.StepPassword
 	}
-	m.sessions = append(m.sessions, &session{kind: kind, user: user, org: org, app: app, operator: none, parent: none, token: m.tokens,
+	m.sessions = append(m.sessions, &session{kind: usermgmt.SessionLogin, pending: pending, user: user, org: org, app: app, operator: none, parent: none, token: m.tokens,
 		epoch: m.sessionEpoch(user, org), idle: policy.SessionIdle, created: m.now, seen: m.now, expires: m.now.Add(policy.SessionLifetime)})
 	m.tokens++
 	return len(m.sessions) - 1

@@ -130,7 +130,7 @@ func acyclic[N any, E any](nodes []N, of func(N) (id, parent usermgmt.ID[E]), br
 func (mc *machine) listsAgree(s *system, org usermgmt.OrgID, members []usermgmt.User, broken func(i, format string, args ...any)) {
 	for i := range members {
 		a, err := s.ActorFor(mc.ctx, usermgmt.ActorRequest{User: members[i].ID, Org: org, Origin: origin})
-		if err != nil || a.MustChangePassword() {
+		if err != nil || a.Pending() != 0 {
 			continue
 		}
 		if a.Org() != org || a.Subject() != members[i].ID || !members[i].Active() {
@@ -229,7 +229,7 @@ func (mc *machine) lessThanTarget(s *system, a usermgmt.Actor, broken func(i, fo
 		broken("I-10", "%s acts as %s", of(s, a.Operator()), of(s, a.Subject()))
 	}
 	target, err := s.ActorFor(mc.ctx, usermgmt.ActorRequest{User: a.Subject(), Org: a.Org(), Origin: origin})
-	if err != nil || target.MustChangePassword() {
+	if err != nil || target.Pending() != 0 {
 		return
 	}
 	for _, p := range mc.perms {

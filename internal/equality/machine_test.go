@@ -404,7 +404,7 @@ func (mc *machine) verify(w who) (*actor, []usermgmt.Actor) {
 		if a == nil {
 			continue
 		}
-		got := fmt.Sprintln(out[i].Door(), of(s, out[i].Subject()), of(s, out[i].Operator()), of(s, out[i].Org()), of(s, out[i].Session()), out[i].MustChangePassword())
+		got := fmt.Sprintln(out[i].Door(), of(s, out[i].Subject()), of(s, out[i].Operator()), of(s, out[i].Org()), of(s, out[i].Session()), out[i].Pending() != 0)
 		want := fmt.Sprintln(a.door, name("user", a.subject), name("user", a.operator), name("org", a.org), name("session", a.session), a.restricted)
 		if got != want {
 			mc.fail("step %d: verify %+v on %s: got %s, want %s", mc.step, w, s.name, got, want)

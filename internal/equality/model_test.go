@@ -95,6 +95,7 @@ type (
 	}
 	session struct {
 		kind                   usermgmt.SessionKind
+		pending                usermgmt.Step
 		user, org, app         int
 		operator, parent       int
 		token                  int // none while parked
@@ -216,7 +217,7 @@ func (m *model) verifySession(i int) *actor {
 	proxy := s.kind == usermgmt.SessionProxy
 	a := newActor()
 	a.door, a.operator, a.app, a.session, a.token, a.verified = usermgmt.DoorSession, s.user, s.app, i, s.token, m.now
-	a.restricted = s.kind == usermgmt.SessionRestricted || m.users[s.user].mustChange && !proxy
+	a.restricted = s.pending != 0 || m.users[s.user].mustChange && !proxy
 	if proxy {
 		a.door, a.operator, a.parent, a.narrow = usermgmt.DoorProxy, s.operator, s.parent, m.proxied
 	}

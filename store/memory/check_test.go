@@ -164,7 +164,7 @@ func checkUsers(t *testing.T, s *Store, v *version) {
 	t.Helper()
 	u := v.users
 	people := rowsOf(&u.people)
-	emails, externals, blocked := 0, 0, 0
+	emails, externals, blocked, aged := 0, 0, 0, 0
 	for _, p := range people {
 		require.True(t, v.current(&p.stamp))
 		fresh := *p
@@ -178,6 +178,12 @@ func checkUsers(t *testing.T, s *Store, v *version) {
 		if p.u.Source != "" {
 			externals++
 			require.Same(t, p.u, s.userByExternal(v, p.u.Source, p.u.ExternalID))
+		}
+		e, ages := u.byAge.Get(agedUser{p.changedAt, p.u})
+		require.Equal(t, p.ages(), ages)
+		if ages {
+			require.Same(t, p.u, e.u)
+			aged++
 		}
 		_, is := u.blocked.Get(p.id)
 		require.Equal(t, p.mayBeBlocked(), is)
@@ -196,8 +202,8 @@ func checkUsers(t *testing.T, s *Store, v *version) {
 		require.True(t, is)
 		require.Same(t, p.u, x.u)
 	}
-	require.Equal(t, []int{len(people), emails, externals, len(people), blocked}, []int{
-		u.byUsername.Len(), u.byEmail.Len(), u.byExternal.Len(), len(itemsOf(t, &u.byUnit)), u.blocked.Len(),
+	require.Equal(t, []int{len(people), emails, externals, len(people), blocked, aged}, []int{
+		u.byUsername.Len(), u.byEmail.Len(), u.byExternal.Len(), len(itemsOf(t, &u.byUnit)), u.blocked.Len(), u.byAge.Len(),
 	})
 	inGroups := 0
 	for _, p := range people {
@@ -297,11 +303,23 @@ func checkSessions(t *testing.T, v *version) {
 	})
 	keys := rowsOf(&x.keys)
 	require.Equal(t, []int{len(keys), len(keys)}, []int{x.keyHash.Len(), x.keyOwner.Len()})
+	follows, expires := 0, 0
 	for _, k := range keys {
+		if k.follows() {
+			follows++
+			require.NotNil(t, v.keyByPrevious(&k.more.previousHash))
+		}
+		if k.expires() {
+			expires++
+			e, is := x.expiring.Get(k)
+			require.True(t, is)
+			require.Same(t, k, e)
+		}
 		require.Same(t, k, v.keyByHash(&k.hash))
 		require.Same(t, k, v.keyOf(k.person.id, k.org.ID))
 		checkRows(t, v, k.person, k.member, k.org)
 	}
+	require.Equal(t, []int{follows, expires}, []int{x.previous.Len(), x.expiring.Len()})
 }
 
 // checkRows holds kept rows to the tables.

@@ -15,7 +15,7 @@ type apiKey struct {
 	person   *person
 	member   *member // nil if there was no membership
 	org      *orgRow
-	more     *keyMore // nil if there are no permissions and the user made the key
+	more     *keyMore // nil if the user made the key and there is nothing else in it
 	epoch    int64
 	publicID string
 
@@ -23,15 +23,35 @@ type apiKey struct {
 }
 
 type keyMore struct {
-	permissions []usermgmt.Permission
-	createdBy   usermgmt.UserID
+	permissions   []usermgmt.Permission
+	createdBy     usermgmt.UserID
+	previousHash  [32]byte
+	previousUntil time.Time
 }
+
+var noHash [32]byte
+
+func keysByExpiry(a, b *apiKey) int {
+	if a.expiresAt != b.expiresAt {
+		if a.expiresAt < b.expiresAt {
+			return -1
+		}
+		return 1
+	}
+	return cmpID(a.id, b.id)
+}
+
+// follows reports whether the key took the place of one that may still work.
+func (k *apiKey) follows() bool { return k.more != nil && k.more.previousHash != noHash }
+
+func (k *apiKey) expires() bool { return k.expiresAt != int64(never) }
 
 func (k *apiKey) value(out *usermgmt.APIKey) {
 	out.ID, out.User, out.Org, out.PublicID, out.Hash = k.id, k.person.id, k.org.ID, k.publicID, k.hash
 	out.Epoch, out.CreatedBy = k.epoch, k.person.id
 	if k.more != nil {
 		out.Permissions, out.CreatedBy = cloneSlice(k.more.permissions), k.more.createdBy
+		out.PreviousHash, out.PreviousUntil = k.more.previousHash, k.more.previousUntil
 	}
 	out.CreatedAt, out.ExpiresAt, out.LastUsedAt = fromMicro(k.createdAt), fromMicro(k.expiresAt), fromMicro(k.lastUsedAt)
 }
@@ -42,6 +62,13 @@ func (v *version) keyOf(user usermgmt.UserID, org usermgmt.OrgID) *apiKey {
 
 func (v *version) keyByHash(h *[32]byte) *apiKey {
 	return v.sessions.keyHash.Get(hashToken(h), func(k *apiKey) bool { return k.hash == *h })
+}
+
+func (v *version) keyByPrevious(h *[32]byte) *apiKey {
+	if *h == noHash {
+		return nil
+	}
+	return v.sessions.previous.Get(hashToken(h), func(k *apiKey) bool { return k.more.previousHash == *h })
 }
 
 func (v *version) key(id usermgmt.APIKeyID) *apiKey {
@@ -63,8 +90,8 @@ func (w *writer) putKey(k *usermgmt.APIKey) error {
 	if row.person == nil {
 		return missing("user")
 	}
-	if len(k.Permissions) > 0 || k.CreatedBy != k.User {
-		row.more = &keyMore{cloneSlice(k.Permissions), k.CreatedBy}
+	if len(k.Permissions) > 0 || k.CreatedBy != k.User || k.PreviousHash != noHash || !k.PreviousUntil.IsZero() {
+		row.more = &keyMore{cloneSlice(k.Permissions), k.CreatedBy, k.PreviousHash, utc(k.PreviousUntil)}
 	}
 	if row.org == nil {
 		return missing("organization")
@@ -78,11 +105,21 @@ func (w *writer) putKey(k *usermgmt.APIKey) error {
 	if old != nil {
 		w.deleteKey(old)
 	}
+	w.insertKey(row)
+	return nil
+}
+
+func (w *writer) insertKey(row *apiKey) {
 	t := w.sessions()
 	t.keys.Insert(w.own, row)
 	t.keyHash.Insert(w.own, row)
 	t.keyOwner.Insert(w.own, row)
-	return nil
+	if row.follows() {
+		t.previous.Insert(w.own, row)
+	}
+	if row.expires() {
+		t.expiring.Set(w.own, row)
+	}
 }
 
 func (w *writer) deleteKey(k *apiKey) {
@@ -90,6 +127,12 @@ func (w *writer) deleteKey(k *apiKey) {
 	t.keys.Delete(w.own, k)
 	t.keyHash.Delete(w.own, k)
 	t.keyOwner.Delete(w.own, k)
+	if k.follows() {
+		t.previous.Delete(w.own, k)
+	}
+	if k.expires() {
+		t.expiring.Delete(w.own, k)
+	}
 }
 
 // APIKeyByHash implements [usermgmt.Store].
@@ -99,6 +142,9 @@ func (s *Store) APIKeyByHash(ctx context.Context, hash [32]byte) (out usermgmt.K
 		return out, err
 	}
 	k := v.keyByHash(&hash)
+	if k == nil {
+		k = v.keyByPrevious(&hash)
+	}
 	if k == nil {
 		return out, usermgmt.ErrNotFound
 	}
@@ -155,7 +201,57 @@ func (s *Store) TouchAPIKey(ctx context.Context, id usermgmt.APIKeyID, at, stale
 			t.keys.Replace(w.own, k, &next)
 			t.keyHash.Replace(w.own, k, &next)
 			t.keyOwner.Replace(w.own, k, &next)
+			if k.follows() {
+				t.previous.Replace(w.own, k, &next)
+			}
+			if k.expires() {
+				t.expiring.Set(w.own, &next)
+			}
 		}
 		return nil
 	})
+}
+
+// WithdrawAPIKey implements [usermgmt.Store].
+func (s *Store) WithdrawAPIKey(ctx context.Context, hash [32]byte) (withdrawn bool, err error) {
+	err = s.write(ctx, func(w *writer) error {
+		withdrawn = false
+		if k := w.v.keyByHash(&hash); k != nil {
+			w.deleteKey(k)
+			withdrawn = true
+		}
+		for k := w.v.keyByPrevious(&hash); k != nil; k = w.v.keyByPrevious(&hash) {
+			next, more := *k, *k.more
+			more.previousHash, more.previousUntil = noHash, time.Time{}
+			next.more = &more
+			next.person, next.member, next.org = w.v.rows(k.person, k.member, k.org)
+			w.deleteKey(k)
+			w.insertKey(&next)
+			withdrawn = true
+		}
+		return nil
+	})
+	return withdrawn && err == nil, err
+}
+
+// KeysByExpiry implements [usermgmt.Store].
+func (s *Store) KeysByExpiry(ctx context.Context, q usermgmt.KeyQuery) ([]usermgmt.APIKey, error) {
+	if q.Limit < 1 {
+		return nil, limitInvalid()
+	}
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []usermgmt.APIKey
+	after := &apiKey{id: q.AfterKey, expiresAt: q.After.UnixMicro()}
+	v.sessions.expiring.Ascend(func(k *apiKey) bool { return keysByExpiry(k, after) > 0 }, func(k *apiKey) bool {
+		if fromMicro(k.expiresAt).After(q.Until) || len(out) == q.Limit {
+			return false
+		}
+		out = append(out, usermgmt.APIKey{})
+		k.value(&out[len(out)-1])
+		return true
+	})
+	return out, nil
 }

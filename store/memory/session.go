@@ -22,7 +22,9 @@ type session struct {
 	idle                         time.Duration
 	epoch                        int64
 	kind                         usermgmt.SessionKind
+	pending                      usermgmt.Step
 	parked                       bool
+	provedAt                     micros
 }
 
 // sessionMore is what many sessions do without. It is never changed.
@@ -63,6 +65,7 @@ func (r *session) value(out *usermgmt.Session) {
 	out.ID, out.Kind, out.TokenHash = r.id, r.kind, r.token
 	out.User, out.Org = r.person.id, r.orgID()
 	out.Parked, out.Epoch, out.Idle = r.parked, r.epoch, r.idle
+	out.Pending, out.ProvedAt = r.pending, r.provedAt.time()
 	out.CreatedAt, out.SeenAt, out.ExpiresAt = fromMicro(r.createdAt), fromMicro(r.seenAt), fromMicro(r.expiresAt)
 	if m == noMore {
 		return
@@ -164,6 +167,7 @@ func (w *writer) createSession(in *usermgmt.Session) error {
 		id: in.ID, token: in.TokenHash, person: p, more: noMore,
 		createdAt: in.CreatedAt.UnixMicro(), seenAt: in.SeenAt.UnixMicro(), expiresAt: in.ExpiresAt.UnixMicro(),
 		idle: in.Idle, epoch: in.Epoch, kind: in.Kind, parked: in.Parked,
+		pending: in.Pending, provedAt: microsOf(in.ProvedAt),
 	}
 	if !in.Org.IsZero() {
 		if r.org = w.v.org(in.Org); r.org == nil {

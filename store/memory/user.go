@@ -244,6 +244,7 @@ func (w *writer) replacePerson(p, next *person) {
 	w.replace(&p.stamp)
 	t := w.users()
 	t.people.Replace(w.own, p, next)
+	w.moveAged(p, next)
 	was, is := p.mayBeBlocked(), next.mayBeBlocked()
 	if is && !was {
 		t.blocked.Set(w.own, next.u.ID)
@@ -323,7 +324,11 @@ func (v *version) account(p *person) (usermgmt.Account, error) {
 	if p == nil {
 		return usermgmt.Account{}, usermgmt.ErrNotFound
 	}
-	return usermgmt.Account{User: p.u.value(), Credential: p.credential(), Login: p.login()}, nil
+	f := v.factor(p.id)
+	return usermgmt.Account{
+		User: p.u.value(), Credential: p.credential(), Login: p.login(),
+		Factor: f != nil && len(f.Secret) > 0, Question: v.question(p.id) != nil,
+	}, nil
 }
 
 // UserByExternalID implements [usermgmt.Store].

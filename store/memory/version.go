@@ -50,6 +50,7 @@ type userTables struct {
 	orders      [4]pmap.Tree[*userRow] // by UserSort
 	byUnit      pmap.Tree[unitUser]
 	blocked     pmap.Tree[usermgmt.UserID] // those whose credentials may not work
+	byAge       pmap.Tree[agedUser]        // those whose passwords may grow too old
 	search      arena
 	members     pmap.Map[member] // by user
 	teamMembers pmap.Tree[teamMember]
@@ -70,6 +71,8 @@ type sessionTables struct {
 	keys     pmap.Map[apiKey]
 	keyHash  pmap.Map[apiKey]
 	keyOwner pmap.Map[apiKey]
+	previous pmap.Map[apiKey]   // those that took the place of one
+	expiring pmap.Tree[*apiKey] // those that expire
 }
 
 // otherTables holds the rest.
@@ -93,6 +96,11 @@ type otherTables struct {
 	orgInvitations pmap.Tree[*usermgmt.Invitation]
 	invited        pmap.Tree[*usermgmt.Invitation] // without outcome
 	invitationEnds pmap.Tree[*usermgmt.Invitation] // without outcome
+	factors        pmap.Map[usermgmt.Factor]
+	codes          pmap.Map[codes]
+	questions      pmap.Map[usermgmt.Question]
+	formers        pmap.Map[formers]
+	marks          pmap.Map[markRow]
 }
 
 // firstToken is the token with which the empty version is made.
@@ -124,6 +132,7 @@ func newVersion(seed maphash.Seed) *version {
 			}},
 			byUnit:      pmap.Tree[unitUser]{Cmp: unitUser.compare},
 			blocked:     pmap.Tree[usermgmt.UserID]{Cmp: compareIDs[usermgmt.User]},
+			byAge:       pmap.Tree[agedUser]{Cmp: agedUser.compare},
 			members:     pmap.Map[member]{Hash: func(m *member) uint64 { return hashID(m.u.ID) }},
 			teamMembers: pmap.Tree[teamMember]{Cmp: teamMember.compare},
 			kits:        pmap.Map[kitRow]{Hash: func(k *kitRow) uint64 { return k.hash }},
@@ -140,6 +149,8 @@ func newVersion(seed maphash.Seed) *version {
 			keys:     pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.id) }},
 			keyHash:  pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashToken(&k.hash) }},
 			keyOwner: pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.person.id) }},
+			previous: pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashToken(&k.more.previousHash) }},
+			expiring: pmap.Tree[*apiKey]{Cmp: keysByExpiry},
 		},
 		others: &otherTables{
 			proxies:     pmap.Map[usermgmt.ProxyList]{Hash: func(l *usermgmt.ProxyList) uint64 { return hashID(l.Operator) }},
@@ -160,6 +171,11 @@ func newVersion(seed maphash.Seed) *version {
 			orgInvitations: pmap.Tree[*usermgmt.Invitation]{Cmp: invitationsByOrg},
 			invited:        pmap.Tree[*usermgmt.Invitation]{Cmp: invitationsByEmail},
 			invitationEnds: pmap.Tree[*usermgmt.Invitation]{Cmp: invitationsByEnd},
+			factors:        pmap.Map[usermgmt.Factor]{Hash: func(f *usermgmt.Factor) uint64 { return hashID(f.User) }},
+			codes:          pmap.Map[codes]{Hash: func(c *codes) uint64 { return hashID(c.user) }},
+			questions:      pmap.Map[usermgmt.Question]{Hash: func(q *usermgmt.Question) uint64 { return hashID(q.User) }},
+			formers:        pmap.Map[formers]{Hash: func(f *formers) uint64 { return hashID(f.user) }},
+			marks:          pmap.Map[markRow]{Hash: func(m *markRow) uint64 { return text(m.name) }},
 		},
 	}
 	for i, by := range userOrders {

@@ -97,8 +97,17 @@ insert into usermgmt_users (user_id, kind, reserved, org_id, owner_unit, usernam
 		false, '', case when i % 4 = 0 then 'ldap' else '' end, case when i % 4 = 0 then 'cn=' || i else '' end, state > 0.05,
 		case when state < 0.03 then now() end, state > 0.05, timestamptz '2020-01-01' + i * interval '1 minute', now(), 1
 	from um_people;
-insert into usermgmt_credentials (user_id, status, hash, must_change, epoch, version)
-	select um_id(4, i), case when um_rnd(i, 8) < 0.01 then 3 else 1 end, repeat('x', 97), false, 1, 1 from um_people;
+insert into usermgmt_credentials (user_id, status, hash, changed_at, must_change, epoch, version, home)
+	select um_id(4, i), case when um_rnd(i, 8) < 0.01 then 3 else 1 end, repeat('x', 97), now() - um_rnd(i, 12) * interval '400 days',
+		false, 1, 1, um_id(1, o) from um_people;
+insert into usermgmt_factors (user_id, secret, confirmed_at, next, last_step, version)
+	select um_id(4, i), repeat('s', 61)::bytea, now(), '', 1, 1 from um_people where i % 5 = 0;
+insert into usermgmt_recovery_codes (user_id, hash)
+	select um_id(4, i), sha256((i || 'c' || k)::bytea) from um_people, generate_series(1, 10) k where i % 5 = 0;
+insert into usermgmt_questions (user_id, question, hash, chosen_at, version)
+	select um_id(4, i), 'the first pet?', repeat('x', 97), now(), 1 from um_people where i % 3 = 0;
+insert into usermgmt_former_passwords (user_id, pos, retired_at, hash)
+	select um_id(4, i), 5 - k, now() - k * interval '90 days', repeat('x', 97) from um_people, generate_series(1, 4) k where i % 3 = 0;
 insert into usermgmt_logins (user_id, failures, locked_until, login_count)
 	select um_id(4, i), 0, case when um_rnd(i, 9) < 0.005 then now() + (um_rnd(i, 10) - 0.5) * interval '1 hour' end, 0 from um_people;
 insert into usermgmt_login_names (key, user_id)
@@ -120,14 +129,16 @@ insert into usermgmt_membership_units (org_id, user_id, pos, unit_id)
 	select um_id(1, 1), um_id(4, i), 0, um_id(2, 1 + i % 10000) from um_people where o = 1 and i % 20 = 3;
 
 insert into usermgmt_sessions (session_id, kind, token_hash, user_id, org_id, operator_id, parent_id, reason, parked, epoch, operator_epoch,
-	idle, created_at, seen_at, expires_at, ended_at, end_reason, over_at, address, user_agent, request_id)
+	idle, created_at, seen_at, expires_at, ended_at, end_reason, over_at, address, user_agent, request_id, pending)
 	select um_id(8, i), 1, sha256(uuid_send(um_id(8, i))), um_id(4, 1 + i / 2), um_id(1, 1),
 		case when i % 50 = 0 then um_id(4, 7 + i % 900) end, case when i % 50 = 0 then um_id(8, i - 1) end, '', false, 1, 0, 3600000000000,
 		x.t, x.t, x.t + interval '8 hours', case when i % 4 > 0 then x.t + interval '1 hour' end, '',
-		x.t + case when i % 4 > 0 then interval '1 hour' else interval '8 hours' end, '192.0.2.1', 'Mozilla/5.0', ''
+		x.t + case when i % 4 > 0 then interval '1 hour' else interval '8 hours' end, '192.0.2.1', 'Mozilla/5.0', '', 0
 	from generate_series(1, :n / 2) i cross join lateral (select now() - interval '30 days' + i * interval '1 second' as t) x;
-insert into usermgmt_api_keys (org_id, user_id, key_id, public_id, hash, epoch, created_at)
-	select um_id(1, 1), um_id(4, i), um_id(9, i), 'p' || i, sha256(uuid_send(um_id(9, i))), 1, now() from um_people where o = 1 and i % 20 = 1;
+insert into usermgmt_api_keys (org_id, user_id, key_id, public_id, hash, epoch, created_at, expires_at,
+	previous_hash, previous_until)
+	select um_id(1, 1), um_id(4, i), um_id(9, i), 'p' || i, sha256(uuid_send(um_id(9, i))), 1, now(), now() + um_rnd(i, 13) * interval '400 days',
+		case when i % 100 = 1 then sha256(uuid_send(um_id(109, i))) end, case when i % 100 = 1 then now() end from um_people where o = 1 and i % 20 = 1;
 insert into usermgmt_access (access_id, org_id, application_id, user_id, team_id, created_at, updated_at, version)
 	select um_id(10, i), um_id(1, 1), um_id(7, 1 + i % 20), um_id(4, i), null, now(), now(), 1 from um_people where o = 1 and i % 20 = 7
 	union all select um_id(10, :n + k), um_id(1, 1), um_id(7, 1 + k % 20), null, um_id(3, k), now(), now(), 1 from generate_series(1, 100) k;

@@ -10,14 +10,15 @@ import (
 const (
 	sessionColumns = `k.session_id, k.kind, k.token_hash, k.user_id, k.org_id, k.application_id, k.role_id, k.operator_id,
 	k.parent_id, k.reason, k.parked, k.epoch, k.operator_epoch, k.idle, k.created_at, k.seen_at, k.expires_at, k.ended_at,
-	k.end_reason, k.address, k.user_agent, k.request_id`
+	k.end_reason, k.address, k.user_agent, k.request_id, k.pending, k.proved_at`
 
 	sqlInsertSession = `insert into usermgmt_sessions (session_id, kind, token_hash, user_id, org_id, application_id, role_id,
 	operator_id, parent_id, reason, parked, epoch, operator_epoch, idle, created_at, seen_at, expires_at, ended_at,
-	end_reason, address, user_agent, request_id, over_at)
+	end_reason, address, user_agent, request_id, over_at, pending, proved_at)
 values ($1::uuid, $2::smallint, $3::bytea, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, $10::text, $11::boolean,
 	$12::bigint, $13::bigint, $14::bigint, $15::timestamptz, $16::timestamptz, $17::timestamptz, $18::timestamptz,
-	$19::text, $20::text, $21::text, $22::text, least($17::timestamptz, $18::timestamptz))`
+	$19::text, $20::text, $21::text, $22::text, least($17::timestamptz, $18::timestamptz),
+	$23::smallint, $24::timestamptz)`
 
 	sessionView = `select ` + sessionColumns + `, ` + standingColumns + `
 from usermgmt_sessions k` + standingTables
@@ -52,14 +53,15 @@ func (s *Store) CreateSession(ctx context.Context, in usermgmt.Session) error {
 		id(in.Operator), id(in.Parent), foreign(in.Reason), in.Parked, in.Epoch, in.OperatorEpoch, int64(in.Idle),
 		moment(in.CreatedAt), moment(in.SeenAt), moment(in.ExpiresAt), at(in.EndedAt),
 		in.EndReason, foreign(in.Origin.Address), foreign(in.Origin.UserAgent), foreign(in.Origin.RequestID),
+		int16(in.Pending), at(in.ProvedAt),
 	}})
 }
 
 // sessionRow is where a session is read into.
 type sessionRow struct {
 	usermgmt.Session
-	kind int16
-	idle int64
+	kind, pending int16
+	idle          int64
 }
 
 // dests are the destinations of sessionColumns.
@@ -69,11 +71,12 @@ func (r *sessionRow) dests() []any {
 		toID(&x.ID), &r.kind, toHash(&x.TokenHash), toID(&x.User), toID(&x.Org), toID(&x.App), toID(&x.Role), toID(&x.Operator),
 		toID(&x.Parent), &x.Reason, &x.Parked, &x.Epoch, &x.OperatorEpoch, &r.idle, toTime(&x.CreatedAt), toTime(&x.SeenAt),
 		toTime(&x.ExpiresAt), toTime(&x.EndedAt), &x.EndReason, &x.Origin.Address, &x.Origin.UserAgent, &x.Origin.RequestID,
+		&r.pending, toTime(&x.ProvedAt),
 	}
 }
 
 func (r *sessionRow) value() usermgmt.Session {
-	r.Kind, r.Idle = usermgmt.SessionKind(r.kind), time.Duration(r.idle)
+	r.Kind, r.Pending, r.Idle = usermgmt.SessionKind(r.kind), usermgmt.Step(r.pending), time.Duration(r.idle)
 	return r.Session
 }
 

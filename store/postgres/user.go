@@ -17,7 +17,9 @@ const (
 	u.groups::text, u.custom::text, u.verified_emails::text`
 
 	accountColumns = userColumns + `, c.status, c.hash, c.changed_at, c.must_change, c.temporary_until, c.epoch, c.version,
-	l.failures, l.locked_until, l.last_login_at, l.login_count`
+	l.failures, l.locked_until, l.last_login_at, l.login_count,
+	exists (select from usermgmt_factors f where f.user_id = u.user_id and f.secret <> ''),
+	exists (select from usermgmt_questions q where q.user_id = u.user_id)`
 
 	userValues = `$1::uuid, $2::smallint, $3::boolean, $4::uuid, $5::uuid, $6::text, $7::text, $8::text, $9::text,
 		$10::jsonb, $11::text, $12::text, $13::text, $14::text, $15::text, $16::text, $17::text, $18::text,
@@ -33,8 +35,8 @@ const (
 		verified_emails)`
 	// What every user has besides. $45 are the grams of the search key.
 	sqlWithUser = `
-c as (insert into usermgmt_credentials (user_id, status, hash, must_change, epoch, version)
-	select user_id, 1, '', false, 1, 1 from u),
+c as (insert into usermgmt_credentials (user_id, status, hash, must_change, epoch, version, home)
+	select user_id, 1, '', false, 1, 1, org_id from u),
 l as (insert into usermgmt_logins (user_id, failures, login_count) select user_id, 0, 0 from u),
 g as (insert into usermgmt_user_groups (group_id, user_id)
 	select e.v::uuid, $1::uuid from x cross join jsonb_array_elements_text($46::jsonb) e (v))
@@ -45,7 +47,7 @@ insert into usermgmt_search (user_id, grams) `
 u as (
 	` + sqlIntoUsers + `
 	select ` + userValues + ` from x
-	returning user_id),` + sqlWithUser + `select $1::uuid, $45::integer[] from x`
+	returning user_id, org_id),` + sqlWithUser + `select $1::uuid, $45::integer[] from x`
 
 	// The names that the user gives up, and the grams if the search key changes,
 	// are found by the row as it was; it is the one that is replaced, because a
@@ -64,6 +66,7 @@ u as (update usermgmt_users
 		updated_at = $44::timestamptz, groups = $46::jsonb, custom = $47::jsonb,
 		verified_emails = $48::jsonb, version = version + 1
 	where user_id = $1::uuid and version = $49::bigint returning 1),
+h as (update usermgmt_credentials set home = $4::uuid where user_id = $1::uuid and home <> $4::uuid),
 n as (delete from usermgmt_login_names n using o
 	where (o.username_key <> $7::text or o.email_key <> $9::text)
 	and n.key in (o.username_key, o.email_key) and n.key not in ($7::text, $9::text) and n.user_id = $1::uuid),
@@ -177,7 +180,8 @@ func accountDests(a *usermgmt.Account) []any {
 	return append(userDests(make([]any, 0, 57), &a.User),
 		&a.Credential.Status, &a.Credential.Hash, toTime(&a.Credential.ChangedAt), &a.Credential.MustChange,
 		toTime(&a.Credential.TemporaryUntil), &a.Credential.Epoch, &a.Credential.Version,
-		&a.Login.Failures, toTime(&a.Login.LockedUntil), toTime(&a.Login.LastLoginAt), &a.Login.LoginCount)
+		&a.Login.Failures, toTime(&a.Login.LockedUntil), toTime(&a.Login.LastLoginAt), &a.Login.LoginCount,
+		&a.Factor, &a.Question)
 }
 
 func scanAccount(r scanner, a *usermgmt.Account) error {

@@ -151,13 +151,16 @@ func (d *timeDest) Scan(src any) error {
 	return nil
 }
 
-// hashDest reads a bytea of 32 bytes.
+// hashDest reads a bytea of 32 bytes; NULL leaves it zero.
 type hashDest [32]byte
 
 func toHash(p *[32]byte) *hashDest { return (*hashDest)(p) }
 
 // ScanBytes implements [pgtype.BytesScanner].
 func (d *hashDest) ScanBytes(v []byte) error {
+	if v == nil {
+		return nil
+	}
 	if len(v) != len(d) {
 		return fmt.Errorf("postgres: a hash has %d bytes", len(v))
 	}
@@ -168,7 +171,7 @@ func (d *hashDest) ScanBytes(v []byte) error {
 // Scan implements [sql.Scanner].
 func (d *hashDest) Scan(src any) error {
 	v, ok := src.([]byte)
-	if !ok {
+	if !ok && src != nil {
 		return fmt.Errorf("postgres: a hash came as %T", src)
 	}
 	return d.ScanBytes(v)

@@ -82,6 +82,7 @@ func (w *world) contents() *contents {
 	w.join(c.a, c.cat.ID, full)
 
 	c.annKey, c.bobKey, c.catKey = w.newKey(c.a, c.ann.ID), w.newKey(c.a, c.bob.ID), w.newKey(c.a, c.cat.ID)
+	c.annKey.ExpiresAt, c.annKey.PreviousHash, c.annKey.PreviousUntil = at(5000), hashOf(-31), at(50)
 	for _, k := range []usermgmt.APIKey{c.annKey, c.bobKey, c.catKey} {
 		w.do(w.s.PutAPIKey(w.ctx, k))
 	}
@@ -126,6 +127,19 @@ func (w *world) contents() *contents {
 	w.do(w.s.PutBlob(w.ctx, "picture", []byte("pixels")))
 	c.mark = usermgmt.Checkpoint{ID: newID[usermgmt.Checkpoint](w), Rows: 1, UpdatedAt: at(0)}
 	w.do(w.s.SaveCheckpoint(w.ctx, c.mark))
+
+	w.do(w.s.SaveFactor(w.ctx, usermgmt.Factor{User: c.ann.ID, Secret: []byte("sealed"), ConfirmedAt: at(0), LastStep: 3}))
+	w.do(w.s.SaveFactor(w.ctx, usermgmt.Factor{User: c.cat.ID, Next: []byte("next"), NextAt: at(0)}))
+	w.do(w.s.PutRecoveryCodes(w.ctx, c.ann.ID, [][32]byte{hashOf(-21), hashOf(-22)}))
+	w.do(w.s.SaveQuestion(w.ctx, usermgmt.Question{User: c.ann.ID, Text: "q", Hash: "h", ChosenAt: at(0)}))
+	w.do(w.s.SaveQuestion(w.ctx, usermgmt.Question{User: c.cat.ID, Text: "q", Hash: "h", ChosenAt: at(0)}))
+	w.do(w.s.AddFormerPassword(w.ctx, usermgmt.FormerPassword{User: c.ann.ID, Hash: "old", RetiredAt: at(-9)}, 9))
+	w.do(w.s.SaveCredential(w.ctx, usermgmt.Credential{
+		User: c.bob.ID, Status: usermgmt.StatusActive, Hash: "bob's", ChangedAt: at(0), Epoch: 1, Version: 1,
+	}))
+	if _, err := w.s.MoveMark(w.ctx, "m", "", "1"); err != nil {
+		w.do(err)
+	}
 
 	c.spareUnit = w.unit(c.a.org.ID, c.a.top.ID, "spare")
 	c.spareRole, c.spareProfile = w.role(c.a.org.ID, "spare"), w.profile(c.a.org.ID, "spare")

@@ -73,6 +73,17 @@ func faults() []fault {
 		{name: "includes the end of a time span", caught: "AuditConditions", build: func(b base) usermgmt.Store { return closedSpans{b} }},
 		{name: "claims mails and events alike", caught: "MessageEvents", build: func(b base) usermgmt.Store { return oneQueue{b} }},
 		{name: "claims messages before their time", caught: "MessageClaim", build: func(b base) usermgmt.Store { return eager{b} }},
+		{name: "uses a step again", caught: "FactorSteps", build: func(b base) usermgmt.Store { return repeatsSteps{b} }},
+		{name: "lowers the last step", caught: "FactorSteps", build: func(b base) usermgmt.Store { return lowersSteps{b} }},
+		{name: "keeps the codes of a deleted factor", caught: "RecoveryCodes", build: func(b base) usermgmt.Store { return keepsCodes{b} }},
+		{name: "keeps used recovery codes", caught: "RecoveryCodes", build: func(b base) usermgmt.Store { return keepsUsedCodes{b} }},
+		{name: "takes an unconfirmed factor for one", caught: "FactorSave", build: func(b base) usermgmt.Store { return factorsAtOnce{b} }},
+		{name: "gives the oldest former passwords", caught: "FormerPasswords", build: func(b base) usermgmt.Store { return oldestFormer{b} }},
+		{name: "includes expired passwords", caught: "PasswordsByAge", build: func(b base) usermgmt.Store { return openAges{b} }},
+		{name: "moves any mark", caught: "Marks", build: func(b base) usermgmt.Store { return movesAny{b} }},
+		{name: "forgets the key before", caught: "KeyPrevious", build: func(b base) usermgmt.Store { return forgetsPrevious{b} }},
+		{name: "withdraws the successor too", caught: "KeyPrevious", build: func(b base) usermgmt.Store { return withdrawsAll{b} }},
+		{name: "lists keys that expire later", caught: "KeysByExpiry", build: func(b base) usermgmt.Store { return laterKeys{b} }},
 		{name: "folds the keys of blobs", caught: "Blob", build: func(b base) usermgmt.Store { return foldsKeys{b} }},
 	}
 	for part, drop := range map[string]func(f *usermgmt.Filter){

@@ -14,6 +14,8 @@ func keyCases() []testCase {
 		{"KeyHashesAreUnique", []string{"PutAPIKey"}, keyHashes},
 		{"KeyDelete", []string{"DeleteAPIKey", "APIKeyOf", "APIKeyByHash"}, keyDelete},
 		{"KeyTouch", []string{"TouchAPIKey"}, keyTouch},
+		{"KeyPrevious", []string{"PutAPIKey", "APIKeyByHash", "WithdrawAPIKey"}, keyPrevious},
+		{"KeysByExpiry", []string{"KeysByExpiry", "PutAPIKey"}, keysByExpiry},
 	}
 }
 
@@ -104,4 +106,85 @@ func keyTouch(w *world) {
 	touch("used at the limit", at(6), at(5), at(5))
 	touch("used before it", at(7), at(5).Add(time.Microsecond), at(7))
 	w.do(w.s.TouchAPIKey(w.ctx, newID[usermgmt.APIKey](w), at(9), at(9)))
+}
+
+func keyPrevious(w *world) {
+	a, b := w.site("a"), w.site("b")
+	u := w.user(a, "u")
+	k, next, inB := w.newKey(a, u.ID), w.newKey(a, u.ID), w.newKey(b, u.ID)
+	w.do(w.s.PutAPIKey(w.ctx, k))
+	next.PreviousHash, next.PreviousUntil = k.Hash, at(5)
+	w.do(w.s.PutAPIKey(w.ctx, next))
+	w.do(w.s.PutAPIKey(w.ctx, inB))
+	found := func(what string, h [32]byte, want usermgmt.APIKey) {
+		w.Helper()
+		equal(w, what, want, got(w.s.APIKeyByHash(w.ctx, h)).must(w).Key)
+	}
+	found("the key", next.Hash, next)
+	found("the key, by the hash before", k.Hash, next)
+	w.do(w.s.TouchAPIKey(w.ctx, next.ID, at(1), at(1)))
+	next.LastUsedAt = at(1)
+	found("the key after a use, by the hash before", k.Hash, next)
+	got(w.s.APIKeyByHash(w.ctx, [32]byte{})).missing(w) // though inB has no key before
+
+	withdraw := func(h [32]byte, want bool) {
+		w.Helper()
+		equal(w, "withdrawn", want, got(w.s.WithdrawAPIKey(w.ctx, h)).must(w))
+	}
+	withdraw(hashOf(-1), false)
+	withdraw([32]byte{}, false)
+	withdraw(k.Hash, true)
+	withdraw(k.Hash, false)
+	next.PreviousHash, next.PreviousUntil = [32]byte{}, time.Time{}
+	got(w.s.APIKeyByHash(w.ctx, k.Hash)).missing(w)
+	got(w.s.APIKeyOf(w.ctx, u.ID, a.org.ID)).is(w, next)
+	found("the key", next.Hash, next)
+
+	third := w.newKey(a, u.ID)
+	third.PreviousHash, third.PreviousUntil = next.Hash, at(6)
+	w.do(w.s.PutAPIKey(w.ctx, third))
+	withdraw(third.Hash, true) // and the one before with it
+	got(w.s.APIKeyByHash(w.ctx, next.Hash)).missing(w)
+	got(w.s.APIKeyOf(w.ctx, u.ID, a.org.ID)).missing(w)
+	got(w.s.APIKeyOf(w.ctx, u.ID, b.org.ID)).is(w, inB)
+
+	fourth := w.newKey(a, u.ID)
+	fourth.PreviousHash, fourth.PreviousUntil = inB.Hash, at(6)
+	w.do(w.s.PutAPIKey(w.ctx, fourth))
+	found("a key, though it is also one before", inB.Hash, inB)
+	withdraw(inB.Hash, true)
+	got(w.s.APIKeyByHash(w.ctx, inB.Hash)).missing(w)
+	w.do(w.s.DeleteAPIKey(w.ctx, u.ID, a.org.ID))
+	got(w.s.APIKeyByHash(w.ctx, fourth.Hash)).missing(w)
+}
+
+func keysByExpiry(w *world) {
+	st := w.site("a")
+	var keys []usermgmt.APIKey
+	for i, n := range []int{5, 3, 3, 0, 9} {
+		k := w.newKey(st, w.user(st, "u"+string(rune('a'+i))).ID)
+		if n > 0 {
+			k.ExpiresAt = at(n)
+		}
+		w.do(w.s.PutAPIKey(w.ctx, k))
+		keys = append(keys, k)
+	}
+	is := func(q usermgmt.KeyQuery, want ...usermgmt.APIKey) {
+		w.Helper()
+		got(w.s.KeysByExpiry(w.ctx, q)).is(w, want)
+	}
+	all := usermgmt.KeyQuery{Until: at(5), Limit: 9}
+	is(all, keys[1], keys[2], keys[0])
+	q := all
+	q.Limit = 2
+	is(q, keys[1], keys[2])
+	q.After, q.AfterKey = at(3), keys[1].ID
+	is(q, keys[2], keys[0])
+	w.do(w.s.TouchAPIKey(w.ctx, keys[2].ID, at(1), at(1)))
+	keys[2].LastUsedAt = at(1)
+	w.do(w.s.DeleteAPIKey(w.ctx, keys[1].User, st.org.ID))
+	is(all, keys[2], keys[0])
+	if _, err := w.s.KeysByExpiry(w.ctx, usermgmt.KeyQuery{Until: at(9)}); err == nil {
+		w.Errorf("a page without rows succeeded")
+	}
 }

@@ -124,7 +124,7 @@ func (c *contents) readers() []reader {
 		read("CheckpointByID", func(ctx context.Context, s store) (usermgmt.Checkpoint, error) {
 			return s.CheckpointByID(ctx, c.mark.ID)
 		}),
-	}, c.invitationReaders()...)
+	}, append(c.invitationReaders(), c.readersOfFactors()...)...)
 }
 
 // probes returns reads of what is there only after some of the writes, or only
@@ -148,6 +148,9 @@ func (c *contents) probes() []reader {
 		read("SessionByID", func(ctx context.Context, s store) (usermgmt.SessionView, error) {
 			return s.SessionByID(ctx, c.annProxy.ID)
 		}),
+		read("FactorOf", func(ctx context.Context, s store) (usermgmt.Factor, error) { return s.FactorOf(ctx, c.bob.ID) }),
+		read("FactorOf", func(ctx context.Context, s store) (usermgmt.Factor, error) { return s.FactorOf(ctx, c.cat.ID) }),
+		read("QuestionOf", func(ctx context.Context, s store) (usermgmt.Question, error) { return s.QuestionOf(ctx, c.bob.ID) }),
 		read("Blob", func(ctx context.Context, s store) ([]byte, error) { return s.Blob(ctx, "new") }),
 		read("CheckpointByID", func(ctx context.Context, s store) (usermgmt.Checkpoint, error) {
 			return s.CheckpointByID(ctx, c.newMark.ID)

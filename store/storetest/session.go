@@ -39,6 +39,7 @@ func sessionCreate(w *world) {
 	full := w.newSession(st, u.ID, 0)
 	full.Kind, full.Operator, full.Parent = usermgmt.SessionProxy, v.ID, w.session(st, v.ID, 0).ID
 	full.App, full.Role, full.Reason = st.app.ID, st.role.ID, "a call"
+	full.Pending, full.ProvedAt = usermgmt.StepFactor|usermgmt.StepEnroll, at(-3)
 	full.Epoch, full.OperatorEpoch, full.Idle = 7, 1<<40, 15*time.Minute
 	full.Origin = usermgmt.Origin{Address: "2001:db8::1", UserAgent: "agent/1 (\u00e9)", RequestID: "r"}
 	w.do(w.s.CreateSession(w.ctx, full))

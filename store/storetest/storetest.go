@@ -58,7 +58,7 @@ func sequential() []testCase {
 		orgCases(), unitCases(), teamCases(), userCases(), userListCases(), memberCases(),
 		roleCases(), applicationCases(), credentialCases(), sessionCases(), keyCases(),
 		proxyCases(), licenceCases(), auditCases(), outboxCases(), fileCases(), recordCases(), valueCases(), txCases(),
-		tokenCases(), invitationCases(),
+		tokenCases(), invitationCases(), factorCases(),
 	} {
 		all = append(all, part...)
 	}
@@ -67,5 +67,5 @@ func sequential() []testCase {
 
 // concurrent returns the cases of [RunConcurrent].
 func concurrent() []testCase {
-	return append(isolationCases(), raceCases()...)
+	return append(append(isolationCases(), raceCases()...), factorRaces()...)
 }

@@ -16,7 +16,7 @@ type write struct {
 // writes returns the changes, every writing method among them whose effect can
 // be read.
 func (c *contents) writes() []write {
-	return slices.Concat(c.writesOfRecords(), c.writesOfDoors(), c.writesOfLabels(), c.writesOfInvitations())
+	return slices.Concat(c.writesOfRecords(), c.writesOfDoors(), c.writesOfLabels(), c.writesOfInvitations(), c.writesOfFactors())
 }
 
 func (c *contents) writesOfRecords() []write {
