@@ -129,6 +129,9 @@ type Message struct {
 	NotBefore time.Time
 	Attempts  int
 	CreatedAt time.Time
+	// Language is that of the addressee's settings, a BCP 47 tag such as "de-AT". It
+	// is set for the mailer by [Manager.Deliver] and never stored.
+	Language string
 	// SentAt is set once the mailer accepted it, DeadAt once it was given up.
 	SentAt, DeadAt time.Time
 	LastError      string

@@ -10,8 +10,10 @@ import (
 // Mailer sends mail. The host gives one in [Config.Mailer].
 type Mailer interface {
 	// Send sends one message, or returns an error; it is then tried again
-	// later. Sending an equal Message.ID twice should deliver it once: after a
-	// crash between sending and noting that, a message comes again.
+	// later, unless the error matches [ErrInvalid]: that message will never be
+	// accepted, and is kept as dead. Sending an equal Message.ID twice should deliver
+	// it once: after a crash between sending and noting that, a message comes again,
+	// with more Attempts. A message with a Secret has another one at each try.
 	Send(ctx context.Context, m Message) error
 }
 
@@ -34,15 +36,14 @@ const (
 )
 
 // Delivered counts what [Manager.Deliver] and [Manager.DeliverEvents] did.
-// Withdrawn are
-// mails whose link, code or temporary password was no longer good: they are not
-// sent.
+// Withdrawn are mails whose link, code or temporary password was no longer good:
+// they are not sent.
 type Delivered struct{ Sent, Failed, Dead, Withdrawn int }
 
 // Deliver hands at most limit due mails of the outbox to the mailer. A mail that
-// fails comes again after 1, 2, 4 … minutes; after the tenth failure it is kept as
-// dead with its error. Any number of processes may deliver at once: no message is
-// taken by two within five minutes.
+// fails comes again after 1, 2, 4 … minutes; after the tenth failure, or one that
+// matches [ErrInvalid], it is kept as dead with its error. Any number of processes
+// may deliver at once: no message is taken by two within five minutes.
 //
 // Messages are written in the transactions that cause them, so none is sent for
 // a change that was rolled back, and none is lost to a crash.
@@ -87,7 +88,7 @@ func (m *Manager) deliver(ctx context.Context, event bool, limit int, send func(
 		case errors.Is(sendErr, errWithdrawn):
 			msg.DeadAt, msg.LastError = at, sendErr.Error()
 			d.Withdrawn++
-		case msg.Attempts >= deliveryAttempts:
+		case msg.Attempts >= deliveryAttempts, !event && isInvalid(sendErr):
 			msg.DeadAt, msg.LastError = at, sendErr.Error()
 			d.Dead++
 		default:
