@@ -221,10 +221,12 @@ func TestWithoutEncryptionNothingIsSent(t *testing.T) {
 	assert.Empty(t, p.letters())
 }
 
+var permanent = &server.SMTPError{Code: 550, EnhancedCode: server.EnhancedCode{5, 1, 1}, Message: "no such user <gone@acme.test>"}
+
 func TestAServerThatRefuses(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, smtp.StartTLS)
-	p.refuse["gone@acme.test"] = &server.SMTPError{Code: 550, EnhancedCode: server.EnhancedCode{5, 1, 1}, Message: "no such user <gone@acme.test>"}
+	p.refuse["gone@acme.test"] = permanent
 	p.refuse["busy@acme.test"] = &server.SMTPError{Code: 450, EnhancedCode: server.EnhancedCode{4, 2, 0}, Message: "greylisted"}
 	m := newMailer(t, p, nil)
 	err := m.Send(t.Context(), newMessage("gone@acme.test"))
