@@ -143,6 +143,9 @@ func (v *actorValue) self(user UserID) bool {
 
 // granted is the mask in force for permission number n.
 func (v *actorValue) granted(n int) authz.Mask {
+	if v.rights == nil { // nobody has got in yet
+		return 0
+	}
 	m := v.rights.Grants[n]
 	if v.narrow != nil {
 		m &= v.narrow[n]
@@ -152,6 +155,9 @@ func (v *actorValue) granted(n int) authz.Mask {
 
 // held is the mask that counts for granting to others.
 func (v *actorValue) held(n int) authz.Mask {
+	if v.rights == nil {
+		return 0
+	}
 	m := v.rights.Held[n]
 	if v.narrow != nil {
 		m &= v.narrow[n]
@@ -164,7 +170,7 @@ func (v *actorValue) relation(p Permission, r *Record) authz.Mask {
 		return 0
 	}
 	n, ok := v.cat.Number(string(p))
-	if !ok {
+	if !ok || v.rights == nil {
 		return 0
 	}
 	return authz.Relation(v.rights.Subject, v.granted(n), authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams)

@@ -46,11 +46,12 @@ const (
 	DoorHost                  // the host authenticated: Manager.ActorFor
 	DoorSystem                // SystemActor
 	DoorBootstrap             // Manager.Bootstrap and Manager.BreakGlass
+	DoorLink                  // a link that was mailed
 )
 
 // String returns the door's name, such as "session".
 func (d Door) String() string {
-	names := [...]string{"none", "session", "api key", "proxy", "host", "system", "bootstrap"}
+	names := [...]string{"none", "session", "api key", "proxy", "host", "system", "bootstrap", "link"}
 	if int(d) < len(names) {
 		return names[d]
 	}

@@ -124,6 +124,7 @@ func AuditVerbs() []string {
 		"audit.record", verbEnter, verbLocked, verbLogin, verbLogout, verbBootstrap, verbBreakGlass,
 		verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
 		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
+		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,
 		verbProfileCreate, verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack,
 		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
 		verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserUnlock, verbUserAssign, verbUserAvatar, verbUserCreate,

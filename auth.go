@@ -212,10 +212,16 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 
 // standing is the part of a standing that an account tells.
 func (a *Account) standing() Standing {
+	change := a.Credential.MustChange
+	if a.Credential.Status == StatusPasswordReset {
+		// A demanded reset lets a temporary password in that was not used yet. Once it
+		// is, MustChange lets that session go on to the new password, and no other in.
+		change = !a.Credential.TemporaryUntil.IsZero()
+	}
 	return Standing{
 		User: a.User.ID, Username: a.User.Username, Kind: a.User.Kind, Enabled: a.User.Enabled,
 		Deactivated: !a.User.DeactivatedAt.IsZero(), Reserved: a.User.Reserved,
-		CredentialStatus: a.Credential.Status, MustChange: a.Credential.MustChange, Epoch: a.Credential.Epoch,
+		CredentialStatus: a.Credential.Status, MustChange: change, Epoch: a.Credential.Epoch,
 		LockedUntil: a.Login.LockedUntil,
 	}
 }
@@ -310,6 +316,9 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		if err := wayPassword.gateUser(&standing, now); err != nil {
 			return err
 		}
+		if err := w.useTemporary(ctx, &fresh.Credential); err != nil {
+			return err
+		}
 		pending := m.stepsAfter(&fresh, m.policyOf(&p.org), now)
 		if err := w.settleProof(ctx, acc.User.ID, p, pending); err != nil {
 			return err
@@ -328,6 +337,9 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 	})
 	if err == nil {
 		return result, nil
+	}
+	if !acc.Credential.TemporaryUntil.IsZero() && errors.Is(err, ErrStale) {
+		err = &Error{Kind: ErrCredentials} // another login was first to use the temporary password
 	}
 	if !isUnauthenticated(err) && !errors.Is(err, ErrCredentials) { // the password was right, and the user may be in
 		err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))

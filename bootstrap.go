@@ -86,7 +86,7 @@ func (m *Manager) Bootstrap(ctx context.Context, req BootstrapRequest) (*Bootstr
 		place := NewMembership{Profile: profiles[ProfileSystemAdministrator], Roles: []RoleAssignment{{Role: role.ID}},
 			PrimaryTeam: created.RootTeam.ID, Units: []UnitID{created.MainUnit.ID}}
 		var p problems
-		if err := w.createUser(ctx, &u, &place, hash, admin.MustChange, &p); err != nil {
+		if err := w.createUser(ctx, &u, &place, entrance{hash: hash, mustChange: admin.MustChange}, &p); err != nil {
 			return err
 		}
 		o := created.Organization

@@ -14,7 +14,7 @@ import (
 func builtinObjects() []Object {
 	return []Object{
 		{Name: "user", Ownership: OwnedByUser, Label: "Users", Actions: []string{
-			"view", "create", "edit", "assign", "enable", "deactivate", "unlock", "set_password", "grant",
+			"view", "create", "edit", "assign", "enable", "deactivate", "unlock", "set_password", "reset_password", "invite", "grant",
 			"membership", "manage_api_key", "end_sessions", "configure", "edit_profile", "export", "import",
 		}},
 		{Name: "organization", Ownership: OwnedByOrganization, Label: "Organizations",

@@ -24,3 +24,20 @@ func (m *Manager) localHash(acc *Account) string {
 	}
 	return acc.Credential.Hash
 }
+
+// directoryRecord refuses a change of the fields of a record that a directory
+// owns, or that puts one under a directory. A system actor writes for it.
+func (w *work) directoryRecord(before, u *User) error {
+	if w.v.door == DoorSystem {
+		return nil
+	}
+	if !w.m.directoryOwned(before) && !w.m.directoryOwned(u) {
+		return nil
+	}
+	for i := range userFields {
+		if f := &userFields[i]; f.get(before) != f.get(u) {
+			return conflict(f.Name, "directory", "a directory owns this")
+		}
+	}
+	return nil
+}

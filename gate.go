@@ -67,7 +67,7 @@ func (w way) gateUser(st *Standing, now time.Time) error {
 		return refusedEntry("service")
 	case w.locked && status == StatusLocked:
 		return refusedEntry("locked")
-	case w.reset && st.CredentialStatus == StatusPasswordReset:
+	case w.reset && st.CredentialStatus == StatusPasswordReset && !st.MustChange: // see Account.standing
 		return refusedEntry("password_reset")
 	case w.expired && st.CredentialStatus == StatusExpired:
 		return refusedEntry("expired")

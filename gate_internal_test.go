@@ -123,7 +123,7 @@ func TestEveryDoorIsCovered(t *testing.T) {
 	t.Parallel()
 	covered := map[Door]bool{ // whether it has a way
 		DoorNone: false, DoorSession: true, DoorAPIKey: true, DoorProxy: true, DoorHost: true,
-		DoorSystem: false, DoorBootstrap: false,
+		DoorSystem: false, DoorBootstrap: false, DoorLink: false,
 	}
 	for d := DoorNone; d.String() != "unknown"; d++ {
 		hasWay, known := covered[d]
@@ -137,7 +137,7 @@ func TestEveryDoorIsCovered(t *testing.T) {
 
 	// An actor by a door that leads nowhere is renewed by nobody.
 	m := &Manager{}
-	for _, d := range []Door{DoorNone, DoorBootstrap, Door(200)} {
+	for _, d := range []Door{DoorNone, DoorBootstrap, DoorLink, Door(200)} {
 		err := m.renew(t.Context(), nil, &actorValue{door: d}, gateNow)
 		require.ErrorIs(t, err, ErrUnauthenticated, d.String())
 	}
@@ -178,7 +178,7 @@ func TestNoWayInIsForgotten(t *testing.T) {
 	known := map[string]string{
 		"ActorFor": "wayHost in renew", "Refresh": "renew", "SystemActor": "no user", "Login": "carries only an origin", "completeLogin": "wayPassword",
 		"ask": "the actor of the change, renewed in it", "Session": "admitSession", "APIKey": "admitKey", "startSession": "admitSession", "resume": "admitSession",
-		"SwitchBack": "names for the audit entry", "Resolve": "no user", "stillProxied": "wayOperator",
+		"SwitchBack": "names for the audit entry", "linked": "no door: the link alone", "Forgot": "carries only an origin", "Resolve": "no user", "stillProxied": "wayOperator",
 		"Change": "the actor that was given, without the lock of its own attempt",
 	}
 	for fn := range makers {

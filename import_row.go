@@ -93,7 +93,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 		return 0, &Error{Kind: ErrPermission, Field: "password", Rule: "own_session_only", Permission: PermUserCreate}
 	}
 	w.verb = verbUserCreate
-	if err := w.createUser(ctx, u, &n, hash, false, p); err != nil {
+	if err := w.createUser(ctx, u, &n, entrance{hash: hash}, p); err != nil {
 		return 0, err
 	}
 	b.seen = append(b.seen, u.ID)

@@ -24,6 +24,8 @@ var withoutActor = map[string]string{
 	"Access.Catalogue":      "the same for everybody",
 	"Access.Placements":     "a read for the host's own checks",
 	"Passwords.Suggest":     "random text by a policy",
+	"Passwords.Forgot":      "for whoever types a name; answers everybody the same",
+	"Passwords.Redeem":      "for whoever was mailed the link",
 }
 
 // The three that prove a secret, and ActorFor, take no actor, but have rows all
@@ -131,6 +133,25 @@ func authRows() []row {
 		}},
 		onUsers("Passwords.Set", func(c *cell) (string, error) {
 			return only(c.m.Passwords().Set(c.ctx, c.a, c.user(), "Another-Long-7-Phrase", "", false))
+		}),
+		onUsers("Passwords.Reset", func(c *cell) (string, error) {
+			return only(c.m.Passwords().Reset(c.ctx, c.a, c.user()))
+		}),
+		onUsers("Passwords.ResetMany", func(c *cell) (string, error) {
+			r, err := c.m.Passwords().ResetMany(c.ctx, c.a, []usermgmt.UserID{c.user()})
+			if err != nil {
+				return "", err
+			}
+			return r[0].Skipped, r[0].Err
+		}),
+		onUsers("Users.Invite", func(c *cell) (string, error) {
+			if acc, err := c.Store.AccountByID(c.ctx, c.user()); err == nil { // as if there never was a password
+				acc.Credential.Hash = ""
+				if err := c.Store.SaveCredential(c.ctx, acc.Credential); err != nil {
+					return "", err
+				}
+			}
+			return only(c.m.Users().Invite(c.ctx, c.a, c.user()))
 		}),
 		onUsers("APIKeys.Generate", func(c *cell) (string, error) {
 			return drop(c.m.APIKeys().Generate(c.ctx, c.a, usermgmt.KeyRequest{User: c.user()}))

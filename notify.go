@@ -27,6 +27,18 @@ const (
 	MailDisabled        = "account_disabled"
 	MailKeyGenerated    = "api_key_generated" // public_id
 	MailExported        = "export_finished"   // rows
+
+	// These have a Secret: the text of a link, or a temporary password. The value
+	// expires_at is when it stops working, in the form of RFC 3339.
+	MailInvitation = "invitation"              // username, expires_at; a link to [Passwords.Redeem]
+	MailReset      = "password_reset"          //nolint:gosec // a name; expires_at; as MailInvitation
+	MailForgotten  = "password_forgotten"      //nolint:gosec // a name; expires_at; as MailInvitation
+	MailTemporary  = "temporary_password"      //nolint:gosec // a name; username, expires_at
+	MailEmail      = "email_confirmation"      // email, expires_at; a link to [Users.ConfirmEmail]
+	MailJoin       = "organization_invitation" // organization, expires_at; a link to [Invitations.Accept] or [Invitations.Register]
+
+	// MailEmailRequested tells the old address that a new one waits to be confirmed.
+	MailEmailRequested = "email_change_requested"
 )
 
 // Delivery limits.

@@ -277,6 +277,9 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 	if err != nil {
 		return nil, withOp(op, err)
 	}
+	if err := m.notDirectory(&acc.User, "password"); err != nil {
+		return nil, m.change(ctx, a, op, verbChangePassword, func(context.Context, *work) error { return err })
+	}
 	proof, err := m.prove(ctx, &acc, c.Current, verbChangePassword, a.v)
 	if err != nil {
 		return nil, withOp(op, err)
@@ -365,6 +368,9 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 		if acc.User.Kind == KindService {
 			return conflict("user", "service", "services have no password")
 		}
+		if err := m.notDirectory(&acc.User, "user"); err != nil {
+			return err
+		}
 		if err := w.notStronger(ctx, &acc.User); err != nil {
 			return err
 		}
@@ -420,6 +426,7 @@ func (w *work) storePassword(ctx context.Context, acc *Account, hash string, mus
 	}
 	before := credentialFields(&c)
 	c.Hash, c.ChangedAt, c.MustChange, c.Status = hash, w.now, mustChange, StatusActive
+	c.TemporaryUntil = time.Time{}
 	c.Epoch++
 	if err := w.tx.SaveCredential(ctx, c); err != nil {
 		return Credential{}, err

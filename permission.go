@@ -22,6 +22,8 @@ const (
 	PermUserDeactivate    Permission = "user.deactivate"     // deactivate and reactivate
 	PermUserUnlock        Permission = "user.unlock"         // the Activate button
 	PermUserSetPassword   Permission = "user.set_password"   // OroCRM: Password management
+	PermUserResetPassword Permission = "user.reset_password" //nolint:gosec // a name, not a secret
+	PermUserInvite        Permission = "user.invite"         // to a first password, or into the organization
 	PermUserGrant         Permission = "user.grant"          // profile, roles, application access
 	PermUserMembership    Permission = "user.membership"     // teams, units, joining and ending
 	PermUserManageAPIKey  Permission = "user.manage_api_key" //nolint:gosec // a name, not a secret

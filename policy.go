@@ -50,6 +50,17 @@ type Policy struct {
 	// ends the oldest. 0 is no limit.
 	MaxSessions int
 
+	// ResetLifetime is how long the link or the temporary password of a reset
+	// works, ResetInterval the least time between two mails that somebody asks for
+	// who is not logged in. A minute to 72 hours, and a minute to 24 hours; NIST SP
+	// 800-63B wants at most 24 hours for what is mailed.
+	ResetLifetime, ResetInterval time.Duration
+	// InvitationLifetime is how long an invitation works: an hour to 90 days.
+	InvitationLifetime time.Duration
+	// TemporaryPassword has [Passwords.Reset] mail a temporary password, which works
+	// for one login that must change it. Otherwise it mails a link.
+	TemporaryPassword bool
+
 	// UsernameOnly allows users without an e-mail address.
 	UsernameOnly bool
 }
@@ -61,6 +72,7 @@ func PolicyNIST() Policy {
 		MinLength: 15, BlockCommon: true, BlockContext: true,
 		LockoutAttempts: 10, LockoutDuration: time.Hour,
 		SessionIdle: time.Hour, SessionLifetime: 24 * time.Hour,
+		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour,
 	}
 }
 
@@ -71,6 +83,7 @@ func PolicyOroCRM() Policy {
 		MinLength: 8, Lower: true, Upper: true, Digit: true,
 		LockoutAttempts: 10,
 		SessionIdle:     time.Hour, SessionLifetime: 24 * time.Hour,
+		ResetLifetime: 24 * time.Hour, ResetInterval: 24 * time.Hour, InvitationLifetime: 7 * 24 * time.Hour,
 	}
 }
 
@@ -81,6 +94,8 @@ func PolicyAgileApps() Policy {
 		MinLength:       6,
 		LockoutAttempts: 5, LockoutDuration: 15 * time.Minute,
 		SessionIdle: 90 * time.Minute, SessionLifetime: 24 * time.Hour,
+		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour,
+		TemporaryPassword: true,
 	}
 }
 
@@ -107,6 +122,9 @@ func (p *Policy) validate(out *problems) {
 	check(p.SessionLifetime >= p.SessionIdle && p.SessionLifetime <= 30*24*time.Hour,
 		"session_lifetime", "want at least session_idle and at most 30 days")
 	check(p.MaxSessions >= 0, "max_sessions", "want 0 or more")
+	check(p.ResetLifetime >= time.Minute && p.ResetLifetime <= 72*time.Hour, "reset_lifetime", "want a minute to 72 hours")
+	check(p.ResetInterval >= time.Minute && p.ResetInterval <= 24*time.Hour, "reset_interval", "want a minute to 24 hours")
+	check(p.InvitationLifetime >= time.Hour && p.InvitationLifetime <= 90*24*time.Hour, "invitation_lifetime", "want an hour to 90 days")
 	for _, w := range p.Words {
 		check(utf8.RuneCountInString(w) >= minContextWord, "words", "want words of 4 characters or more")
 	}
@@ -224,7 +242,9 @@ func randomInt(n int) int {
 // text is the policy as audit entries hold it.
 func (p *Policy) text() string {
 	return fmt.Sprintf("min_length=%d lower=%t upper=%t digit=%t special=%t block_common=%t block_context=%t words=%d "+
-		"lockout=%d/%s disables=%t session=%s/%s max_sessions=%d username_only=%t",
+		"lockout=%d/%s disables=%t session=%s/%s max_sessions=%d username_only=%t "+
+		"reset=%s/%s temporary=%t invitation=%s",
 		p.MinLength, p.Lower, p.Upper, p.Digit, p.Special, p.BlockCommon, p.BlockContext, len(p.Words),
-		p.LockoutAttempts, p.LockoutDuration, p.LockoutDisables, p.SessionIdle, p.SessionLifetime, p.MaxSessions, p.UsernameOnly)
+		p.LockoutAttempts, p.LockoutDuration, p.LockoutDisables, p.SessionIdle, p.SessionLifetime, p.MaxSessions, p.UsernameOnly,
+		p.ResetLifetime, p.ResetInterval, p.TemporaryPassword, p.InvitationLifetime)
 }

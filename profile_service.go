@@ -50,6 +50,7 @@ func shippedProfiles() []AccessProfile {
 	var team []Grant
 	for _, p := range [...]Permission{
 		PermUserCreate, PermUserEdit, PermUserEnable, PermUserDeactivate, PermUserUnlock, PermUserSetPassword,
+		PermUserResetPassword, PermUserInvite,
 		PermUserGrant, PermUserMembership, PermUserManageAPIKey, PermUserEndSessions, PermUserConfigure, PermUserEditProfile,
 		PermUserImport, PermUserExport, PermTeamCreate, PermTeamEdit, PermTeamDelete,
 		PermAuditView, PermProxyLogin, PermProxyConfigure,

@@ -227,6 +227,7 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 	if !person && u.Responsible.IsZero() {
 		p.add("responsible", "required", "a service needs a responsible person")
 	}
+	u.VerifiedEmails = stillThere(u)
 	b := appendFold(make([]byte, 0, 256), u.FirstName) // stays on the stack
 	n := len(b)
 	b = appendFold(b, u.LastName)

@@ -60,6 +60,9 @@ type NewUser struct {
 	Password string
 	// MustChange demands a new password at the first login.
 	MustChange bool
+	// Invite mails a link with which the user sets the first password, in place of
+	// a Password; see [Users.Invite].
+	Invite bool
 
 	// Membership of the home organization.
 	NewMembership
@@ -117,8 +120,12 @@ func (n *NewUser) user(now time.Time) User {
 // teams' application access. A person or shared account takes a seat. No password
 // is given during a proxy login.
 //
-// Create is atomic. It records "user.create" and, with AccountMail, mails a
-// welcome without any secret.
+// With Invite the actor also needs [PermUserInvite] on the new record, and a session
+// of the actor's own. Only a system actor makes users of a directory
+// ([Config.Directories]), who have no password here.
+//
+// Create is atomic. It records "user.create" and mails the invitation or, with
+// AccountMail, a welcome without any secret.
 //
 // Errors: [ErrInvalid] with every problem of the fields and of the password;
 // [ErrConflict] for a taken name; [ErrLimit] without a free seat;
@@ -142,7 +149,7 @@ func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 		u.Emails, u.Groups = slices.Clone(draft.Emails), slices.Clone(draft.Groups)
 		var p problems
 		p.addErr(badPassword)
-		if err := w.createUser(ctx, &u, &n.NewMembership, hash, n.MustChange, &p); err != nil {
+		if err := w.createUser(ctx, &u, &n.NewMembership, entrance{hash, n.MustChange, n.Invite}, &p); err != nil {
 			return err
 		}
 		if n.Password != "" && hash == "" {
@@ -187,7 +194,7 @@ func (m *Manager) initialPassword(ctx context.Context, a Actor, n *NewUser) (has
 
 // createUser makes the user u; its identifier and times are set. Problems found
 // so far are in p.
-func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash string, mustChange bool, p *problems) error {
+func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, in entrance, p *problems) error {
 	w.on("user", u.ID, w.v.org, u.DisplayName())
 	unit, err := w.tx.UnitByID(ctx, u.OwnerUnit)
 	if err != nil {
@@ -216,6 +223,9 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 	if err := w.unitInScope(PermUserCreate, &unit); err != nil {
 		return err
 	}
+	if err := w.checkEntrance(u, in, r, p); err != nil {
+		return err
+	}
 	prepareUser(u, w.m.policyOf(&org), w.now, p)
 	if err := w.checkPeople(ctx, u, &mem, p); err != nil {
 		return err
@@ -236,21 +246,7 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, hash s
 	if err := w.insertMembership(ctx, u, &mem, n.Access); err != nil {
 		return err
 	}
-	if hash != "" {
-		c := Credential{User: u.ID, Status: StatusActive, Hash: hash, ChangedAt: w.now, MustChange: mustChange, Epoch: 1, Version: 1}
-		if err := w.tx.SaveCredential(ctx, c); err != nil {
-			return err
-		}
-	}
-	after := fieldsOf(u)
-	for k, v := range withAccess(membershipFields(&mem), n.Access) {
-		after[k] = v
-	}
-	w.record(nil, after)
-	if u.AccountMail {
-		w.mail(u, MailWelcome, map[string]string{"username": u.Username})
-	}
-	return nil
+	return w.created(ctx, u, &mem, n.Access, in, &org)
 }
 
 // checkPeople checks the users that a user names.

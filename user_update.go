@@ -129,6 +129,9 @@ func (w *work) editable(ctx context.Context, id UserID, c *UserUpdate) (*User, e
 
 // updateUser checks and stores a changed user.
 func (w *work) updateUser(ctx context.Context, before, u *User) error {
+	if err := w.directoryRecord(before, u); err != nil {
+		return err
+	}
 	org, err := w.tx.OrgByID(ctx, u.Org)
 	if err != nil {
 		return err
