@@ -66,7 +66,7 @@ func suspects(t *testing.T, store usermgmt.Store) (*usermgmttest.Env, []string) 
 	t.Helper()
 	e := usermgmttest.NewOn(t, store, nil)
 	ctx := t.Context()
-	for _, name := range []string{"active", "disabled", "deactivated", "locked", "reserved", "expired", "must-reset", "must-change", "no-membership"} {
+	for _, name := range []string{"active", "disabled", "deactivated", "locked", "reserved", "expired", "must-reset", "must-change", "no-membership", "temporary"} {
 		e.AddUser(name, nil)
 	}
 	e.AddUser("password-less", func(n *usermgmt.NewUser) { n.Password = "" })
@@ -89,14 +89,17 @@ func suspects(t *testing.T, store usermgmt.Store) (*usermgmttest.Env, []string) 
 	require.NoError(t, err)
 	reserved.Reserved = true
 	require.NoError(t, e.Store.SaveUser(ctx, reserved))
-	for name, status := range map[string]usermgmt.AuthStatus{"expired": usermgmt.StatusExpired, "must-reset": usermgmt.StatusPasswordReset} {
+	for name, status := range map[string]usermgmt.AuthStatus{"expired": usermgmt.StatusExpired, "must-reset": usermgmt.StatusPasswordReset, "temporary": usermgmt.StatusPasswordReset} {
 		acc, err := e.Store.AccountByID(ctx, id(name))
 		require.NoError(t, err)
 		acc.Credential.Status = status
+		if name == "temporary" { // one that has expired
+			acc.Credential.TemporaryUntil = e.Clock.Now()
+		}
 		require.NoError(t, e.Store.SaveCredential(ctx, acc.Credential))
 	}
 	return e, []string{"nobody", "nobody@acme.test", "disabled", "disabled@acme.test", "deactivated", "locked", "reserved", "expired",
-		"must-reset", "must-change", "no-membership", "password-less", "service", "active", "ACTIVE", "active@acme.test",
+		"must-reset", "must-change", "no-membership", "temporary", "password-less", "service", "active", "ACTIVE", "active@acme.test",
 		"", "\x00", "\xff\xfe", "no such name", strings.Repeat("n", 5000), "a@", "ｎｏｂｏｄｙ", "root"}
 }
 
