@@ -34,7 +34,7 @@ const (
 	MailReset      = "password_reset"          //nolint:gosec // a name; expires_at; as MailInvitation
 	MailForgotten  = "password_forgotten"      //nolint:gosec // a name; expires_at; as MailInvitation
 	MailTemporary  = "temporary_password"      //nolint:gosec // a name; username, expires_at
-	MailEmail      = "email_confirmation"      // email, expires_at; a link to [Users.ConfirmEmail]
+	MailEmail      = "email_confirmation"      // expires_at; a link to [Users.ConfirmEmail]
 	MailJoin       = "organization_invitation" // organization, expires_at; a link to [Invitations.Accept] or [Invitations.Register]
 
 	// MailEmailRequested tells the old address that a new one waits to be confirmed.
