@@ -152,6 +152,9 @@ type Session struct {
 	Reason   string // of a proxy login
 	// Parked sessions wait for a proxy session's end; their token is void.
 	Parked bool
+	// Licence is the pool of whose seats the session holds one, if that pool
+	// floats; empty for sessions that never take any.
+	Licence LicenceType
 	// Epoch and OperatorEpoch are, at its making, the sum of the credential epoch
 	// and the organization's epoch. Both only grow, so an equal sum means that
 	// neither changed.
@@ -224,14 +227,27 @@ type ProxyList struct {
 	Version    int64
 }
 
+// PoolTerms say how many seats a pool has, and who takes one.
+type PoolTerms struct {
+	// Size is the number of seats; negative is unlimited. Only setting the
+	// pool changes it. It may be set below what is in use: nobody loses a seat,
+	// but no further seat is given.
+	Size int
+	// Overdraft is how many seats over Size are given before the next is
+	// refused; negative is without end, so that use over Size is only reported.
+	Overdraft int
+	// Floating: the seats are not held by members but by whoever is logged in,
+	// one for a user however many sessions there are.
+	Floating bool
+}
+
 // LicencePool counts the seats of one type in one organization.
 type LicencePool struct {
 	Org  OrgID
 	Type LicenceType
-	// Size is the number of seats; negative is unlimited. Only setting the
-	// pool changes it. It may be set below Used: nobody loses a seat, but no
-	// further seat is given.
-	Size int
+	PoolTerms
+	// Used is how many seats members are assigned: those who hold one, or, of a
+	// Floating pool, those who may take one by logging in.
 	Used int
 }
 

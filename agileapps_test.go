@@ -287,16 +287,16 @@ func TestSeatsFollowActivation(t *testing.T) {
 		pools, err := c.Licences().Report(t.Context(), c.Root(), usermgmt.OrgID{})
 		require.NoError(t, err)
 		require.Len(t, pools, 1)
-		return pools[0]
+		return pools[0].LicencePool
 	}
-	require.NoError(t, c.Licences().SetPool(t.Context(), c.Root(), c.Organization.ID, usermgmt.LicencePlatform, 5))
+	require.NoError(t, c.Licences().SetPool(t.Context(), c.Root(), c.Organization.ID, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: 5}))
 	assert.Equal(t, 5, pool().Used)
 	_, err := c.Users().Create(t.Context(), c.Root(), c.colleague("sixth", c.it, c.seller.ID, c.profileRegular))
 	require.ErrorIs(t, err, usermgmt.ErrLimit)
 	require.NoError(t, c.Users().Disable(t.Context(), c.Root(), c.ivan.ID))
 	assert.Equal(t, 5, pool().Used, "disabling keeps the seat")
 	require.NoError(t, c.Users().Deactivate(t.Context(), c.Root(), c.nora.ID, usermgmt.DeactivateOptions{}))
-	assert.Equal(t, usermgmt.LicencePool{Org: c.Organization.ID, Type: usermgmt.LicencePlatform, Size: 5, Used: 4}, pool(),
+	assert.Equal(t, usermgmt.LicencePool{Org: c.Organization.ID, Type: usermgmt.LicencePlatform, PoolTerms: usermgmt.PoolTerms{Size: 5}, Used: 4}, pool(),
 		"deactivating frees it and leaves the plan alone")
 	_, err = c.Users().Create(t.Context(), c.Root(), c.colleague("sixth", c.it, c.seller.ID, c.profileRegular))
 	require.NoError(t, err)

@@ -126,7 +126,7 @@ func AuditVerbs() []string {
 		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
 		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,
 		verbProfileCreate, verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack,
-		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
+		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
 		verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserUnlock, verbUserAssign, verbUserAvatar, verbUserCreate,
 		verbUserDeactivate, verbUserDisable, verbUserEnable, verbUserReactivate, verbUserUpdate,
 	}

@@ -27,6 +27,7 @@ func builtinObjects() []Object {
 		{Name: "group", Ownership: OwnedByOrganization, Label: "Groups",
 			Actions: []string{"view", "create", "edit", "delete"}, SystemOnly: []string{"create", "edit", "delete"}},
 		{Name: "policy", Ownership: OwnedByOrganization, Label: "Password policy", Actions: []string{"edit"}},
+		{Name: "setting", Ownership: OwnedByOrganization, Label: "Settings", Actions: []string{"edit"}},
 		{Name: "export", Ownership: OwnedByOrganization, Label: "Export marks", Actions: []string{"mark"}},
 		{Name: "licence", Ownership: OwnedByOrganization, Label: "Licences",
 			Actions: []string{"view", "manage"}, SystemOnly: []string{"manage"}},

@@ -94,10 +94,10 @@ var furtherFields = []exportField{
 		return appendName(dst, r.applications, m.Membership.InitialApp)
 	}},
 	{name: "time_zone", plain: func(dst []byte, m *Member) []byte {
-		return csvcell.AppendText(dst, m.Membership.Settings[SettingTimeZone])
+		return csvcell.AppendText(dst, m.Membership.Settings[SettingTimeZone].Value)
 	}},
 	{name: "date_format", plain: func(dst []byte, m *Member) []byte {
-		return csvcell.AppendText(dst, m.Membership.Settings[SettingDateFormat])
+		return csvcell.AppendText(dst, m.Membership.Settings[SettingDateFormat].Value)
 	}},
 	{name: "id", plain: func(dst []byte, m *Member) []byte { return appendID(dst, [16]byte(m.User.ID)) }},
 	{name: "display_name", text: (*User).DisplayName},

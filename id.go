@@ -33,6 +33,7 @@ type (
 	ImportID      = ID[Checkpoint]
 	TokenID       = ID[Token]
 	InvitationID  = ID[Invitation]
+	JobID         = ID[Job]
 	OperationID   = ID[Operation]
 	GroupID       = ID[Group]
 	FieldID       = ID[CustomField]

@@ -316,10 +316,10 @@ func (c *MembershipUpdate) differs(m *Membership) bool {
 	drop(&c.InitialApp, m.InitialApp)
 	drop(&c.PrimaryTeam, m.PrimaryTeam)
 	if c.TimeZone != nil {
-		drop(&c.TimeZone, m.Settings[SettingTimeZone])
+		drop(&c.TimeZone, m.Settings[SettingTimeZone].Value)
 	}
 	if c.DateFormat != nil {
-		drop(&c.DateFormat, m.Settings[SettingDateFormat])
+		drop(&c.DateFormat, m.Settings[SettingDateFormat].Value)
 	}
 	dropSet(&c.Roles, m.Roles)
 	dropSet(&c.Teams, m.Teams)

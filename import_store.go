@@ -216,6 +216,12 @@ func (s *importStore) SaveMembership(ctx context.Context, m Membership) error {
 	return s.Store.SaveMembership(ctx, m)
 }
 
+func (s *importStore) PutMemberSettings(ctx context.Context, user UserID, org OrgID, set map[string]SettingValue, unset []string) error {
+	s.wrote = true
+	delete(s.members, user)
+	return s.Store.PutMemberSettings(ctx, user, org, set, unset)
+}
+
 func (s *importStore) BumpRights(ctx context.Context, user UserID, org OrgID) error {
 	delete(s.members, user)
 	return s.Store.BumpRights(ctx, user, org)

@@ -288,7 +288,7 @@ func TestImportObeysTheRulesOfTheCalls(t *testing.T) {
 	_, err := e.Imports().Users(t.Context(), e.As(named(t, e, "ann").User.ID), strings.NewReader(header+"\n"), defaults(e))
 	require.ErrorIs(t, err, usermgmt.ErrPermission)
 
-	require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, usermgmt.LicencePlatform, 5))
+	require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: 5}))
 	r = imported(t, e, e.Root(), header+"|s1x,A,L,s1@x.test|s2x,A,L,s2@x.test|s3x,A,L,s3@x.test|", defaults(e))
 	assert.Equal(t, [4]int{2, 0, 0, 1}, tally(r))
 	assert.Equal(t, []string{"4 licence "}, faults(r))

@@ -19,6 +19,7 @@ var withoutActor = map[string]string{
 	"Manager.DeliverEvents": "background work of the host",
 	"Manager.Run":           "background work of the host",
 	"Manager.RunOnce":       "background work of the host",
+	"Settings.Definitions":  "the same for everybody",
 	"Manager.Resolve":       "tells yes or no to whoever holds the manager",
 	"Manager.SystemActor":   "makes an actor with what the host gives it",
 	"Access.Catalogue":      "the same for everybody",
@@ -40,6 +41,7 @@ func matrixRows() []row {
 	rows = append(rows, applicationRows()...)
 	rows = append(rows, restRows()...)
 	rows = append(rows, recordRows()...)
+	rows = append(rows, settingRows()...)
 	return rows
 }
 
@@ -441,7 +443,7 @@ func restRows() []row {
 			return only(c.m.Audit().Record(c.ctx, c.a, usermgmt.HostEvent{Verb: "lead.convert", TargetKind: "lead", Target: "1"}))
 		}},
 		{method: "Licences.SetPool", targets: []string{"own", "foreign", "unknown"}, call: func(c *cell) (string, error) {
-			return only(c.m.Licences().SetPool(c.ctx, c.a, c.orgs[c.target].ID, usermgmt.LicencePlatform, 100))
+			return only(c.m.Licences().SetPool(c.ctx, c.a, c.orgs[c.target].ID, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: 100}))
 		}},
 		{method: "Licences.Report", targets: []string{"own", "foreign", "unknown"}, call: func(c *cell) (string, error) {
 			return drop(c.m.Licences().Report(c.ctx, c.a, c.orgs[c.target].ID))

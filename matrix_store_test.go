@@ -393,9 +393,9 @@ func (h hookStore) ProxyListOf(ctx context.Context, operator usermgmt.UserID, or
 	return h.Store.ProxyListOf(ctx, operator, org)
 }
 
-func (h hookStore) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, size int) error {
+func (h hookStore) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, terms usermgmt.PoolTerms) error {
 	h.hook("SetPool")
-	return h.Store.SetPool(ctx, org, t, size)
+	return h.Store.SetPool(ctx, org, t, terms)
 }
 
 func (h hookStore) ClaimSeats(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error {

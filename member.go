@@ -1,10 +1,6 @@
 package usermgmt
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 // RoleAssignment is a role held, for a time or for good.
 type RoleAssignment struct {
@@ -53,8 +49,9 @@ type Membership struct {
 	Seat    bool
 	// InitialApp is the application that opens after login.
 	InitialApp ApplicationID
-	// Settings are the user's own settings in the organization, by key.
-	Settings map[string]string
+	// Settings are what is set for the user in the organization, by key. They
+	// change without the Version; see [Settings].
+	Settings map[string]SettingValue
 	// Custom are the values of the organization's own custom fields, by name; see
 	// [CustomField].
 	Custom map[string]string
@@ -75,24 +72,3 @@ type Member struct {
 	User       User
 	Membership Membership
 }
-
-// dateFormats are the twelve date formats of AgileApps.
-var dateFormats = func() []string {
-	var out []string
-	for _, order := range [...]string{"MM dd yyyy", "dd MM yyyy", "yyyy dd MM", "yyyy MM dd"} {
-		for _, sep := range [...]string{"/", "-", "."} {
-			out = append(out, strings.ReplaceAll(order, " ", sep))
-		}
-	}
-	return out
-}()
-
-// DateFormats returns the date formats that a user can choose: the four orders
-// of AgileApps with "/", "-" and ".".
-func DateFormats() []string { return slices.Clone(dateFormats) }
-
-// Keys of settings that have a meaning here.
-const (
-	SettingTimeZone   = "time_zone"
-	SettingDateFormat = "date_format"
-)

@@ -66,15 +66,7 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 	if !licenceWord.MatchString(string(m.Licence)) {
 		p.add("licence", "format", "want 1 to 64 characters a-z, 0-9, _ and -")
 	}
-	if tz := m.Settings[SettingTimeZone]; tz != "" {
-		if _, err := time.LoadLocation(tz); err != nil || tz == "Local" {
-			p.add("time_zone", "unknown", "want an IANA name such as Europe/Berlin")
-		}
-	}
-	if df := m.Settings[SettingDateFormat]; df != "" && !slices.Contains(dateFormats, df) {
-		p.add("date_format", "unknown", "want one of DateFormats")
-	}
-	return nil
+	return w.checkOwn(ctx, before, m, p)
 }
 
 // compiled reads the policy and the trees of an organization.

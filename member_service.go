@@ -26,8 +26,8 @@ const (
 
 var licenceWord = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
-// into fills a membership.
-func (n *NewMembership) into(m *Membership) {
+// into fills a membership that w makes.
+func (n *NewMembership) into(m *Membership, w *work) {
 	m.Profile, m.PrimaryTeam, m.InitialApp = n.Profile, n.PrimaryTeam, n.InitialApp
 	m.Roles, m.Teams, m.Units = slices.Clone(n.Roles), slices.Clone(n.Teams), slices.Clone(n.Units)
 	m.Licence = n.Licence
@@ -37,19 +37,8 @@ func (n *NewMembership) into(m *Membership) {
 	if !m.PrimaryTeam.IsZero() && !inTeam(m.Teams, m.PrimaryTeam) {
 		m.Teams = append(m.Teams, TeamAssignment{Team: m.PrimaryTeam})
 	}
-	setting(m, SettingTimeZone, n.TimeZone)
-	setting(m, SettingDateFormat, n.DateFormat)
-}
-
-func setting(m *Membership, key, value string) {
-	if value == "" {
-		delete(m.Settings, key)
-		return
-	}
-	if m.Settings == nil {
-		m.Settings = make(map[string]string)
-	}
-	m.Settings[key] = value
+	w.setOwn(m, SettingTimeZone, n.TimeZone)
+	w.setOwn(m, SettingDateFormat, n.DateFormat)
 }
 
 func inTeam(teams []TeamAssignment, t TeamID) bool {
@@ -87,7 +76,7 @@ func membershipFields(m *Membership) map[string]string {
 	slices.Sort(units)
 	out["roles"], out["teams"], out["units"] = strings.Join(roles, " "), strings.Join(teams, " "), strings.Join(units, " ")
 	for k, v := range m.Settings {
-		out["setting."+k] = v
+		out["setting."+k] = v.Value
 	}
 	return out
 }
@@ -158,7 +147,7 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 			return err
 		}
 		m := Membership{User: user, Org: org, Enabled: true, Rights: firstStamp(), CreatedAt: w.now, UpdatedAt: w.now}
-		n.into(&m)
+		n.into(&m, w)
 		if !w.v.can(PermUserMembership, recordOf(&u, &m, org, w.now)) {
 			if org != w.v.org && !w.v.can(PermOrgView, &Record{Org: org}) {
 				return &Error{Kind: ErrNotFound, hidden: true} // as if there were no such organization
@@ -207,7 +196,7 @@ type MembershipUpdate struct {
 	TimeZone, DateFormat *string
 }
 
-func (c *MembershipUpdate) apply(m *Membership) {
+func (c *MembershipUpdate) apply(m *Membership, w *work) {
 	set(&m.Enabled, c.Enabled)
 	set(&m.Profile, c.Profile)
 	set(&m.Licence, c.Licence)
@@ -226,10 +215,10 @@ func (c *MembershipUpdate) apply(m *Membership) {
 		m.Teams = append(m.Teams, TeamAssignment{Team: *c.PrimaryTeam})
 	}
 	if c.TimeZone != nil {
-		setting(m, SettingTimeZone, *c.TimeZone)
+		w.setOwn(m, SettingTimeZone, *c.TimeZone)
 	}
 	if c.DateFormat != nil {
-		setting(m, SettingDateFormat, *c.DateFormat)
+		w.setOwn(m, SettingDateFormat, *c.DateFormat)
 	}
 }
 
@@ -281,9 +270,9 @@ func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, v
 // the actor may apply c.
 func (w *work) updateMembership(ctx context.Context, mem *Member, c *MembershipUpdate) (*Membership, error) {
 	before := mem.Membership
-	before.Settings = maps.Clone(before.Settings)
 	m := mem.Membership
-	c.apply(&m)
+	m.Settings = maps.Clone(m.Settings)
+	c.apply(&m, w)
 	var p problems
 	if err := w.checkMembership(ctx, &mem.User, &before, &m, nil, PermUserMembership, &p); err != nil {
 		return nil, err
@@ -312,6 +301,9 @@ func (w *work) updateMembership(ctx context.Context, mem *Member, c *MembershipU
 	m.Rights++
 	m.UpdatedAt = w.now
 	if err := w.tx.SaveMembership(ctx, m); err != nil {
+		return nil, err
+	}
+	if err := w.saveOwn(ctx, &before, &m); err != nil {
 		return nil, err
 	}
 	m.Version++

@@ -59,7 +59,7 @@ func TestOrganizationsAreKeptApart(t *testing.T) {
 	require.ErrorIs(t, err, usermgmt.ErrNotFound)
 	_, err = e.Orgs().Create(t.Context(), a, usermgmt.NewOrganization{Name: "Mine"})
 	require.ErrorIs(t, err, usermgmt.ErrPermission, "an organization's administrator makes no organizations")
-	require.ErrorIs(t, e.Licences().SetPool(t.Context(), a, other.Organization.ID, usermgmt.LicencePlatform, 100), usermgmt.ErrPermission,
+	require.ErrorIs(t, e.Licences().SetPool(t.Context(), a, other.Organization.ID, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: 100}), usermgmt.ErrPermission,
 		"pools are the provider's")
 
 	// Ann joins the other organization: its administrator sees her there, but

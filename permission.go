@@ -55,6 +55,7 @@ const (
 	PermApplicationView   Permission = "application.view"
 	PermApplicationManage Permission = "application.manage"
 	PermPolicyEdit        Permission = "policy.edit"    // password and session policy
+	PermSettingEdit       Permission = "setting.edit"   // settings of organizations, and with scope System of the system
 	PermExportMarks       Permission = "export.mark"    // which fields an export holds
 	PermLicenceView       Permission = "licence.view"   //
 	PermLicenceManage     Permission = "licence.manage" // pool sizes; only system-wide

@@ -352,7 +352,7 @@ func TestTheLastSeatGoesToOne(t *testing.T) {
 	t.Parallel()
 	race(t, split, func(t *testing.T, c course) raceResult {
 		e, both := c.start(t, nil)
-		require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, usermgmt.LicencePlatform, 4)) // root has one
+		require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: 4})) // root has one
 		root := e.Root()
 		errs := storm(racers, func(i int) error {
 			_, err := both.of(i).Users().Create(t.Context(), root, newcomer(e, fmt.Sprintf("user%d", i), fmt.Sprintf("user%d@acme.test", i)))

@@ -61,6 +61,9 @@ func (w *work) openSession(ctx context.Context, u *User, p *proof, tok sessionTo
 		Idle: policy.SessionIdle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: w.now.Add(policy.SessionLifetime),
 		Origin: req.origin,
 	}
+	if ses.Licence, err = w.seatOf(ctx, u.ID, &st, mem); err != nil {
+		return nil, err
+	}
 	if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.app); err != nil && !(req.stay && errors.Is(err, ErrPermission)) {
 		return nil, err
 	}
@@ -132,6 +135,19 @@ func unknownOrg(err error) error {
 		return refusedEntry("no_membership")
 	}
 	return err
+}
+
+// seatOf is the pool of which a session of the user takes a seat, if it floats.
+// mem is the membership, nil if it was not read.
+func (w *work) seatOf(ctx context.Context, user UserID, st *Standing, mem *Membership) (LicenceType, error) {
+	if st.Kind == KindService || st.Reserved {
+		return "", nil
+	}
+	if mem != nil {
+		return mem.Licence, nil
+	}
+	m, err := w.tx.MembershipOf(ctx, user, st.Org)
+	return m.Licence, err
 }
 
 // chooseApp checks the wanted application, or falls back to the initial one. mem
@@ -252,6 +268,9 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		ses := view.Session
 		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, RoleID{}, w.now, w.now
 		ses.Epoch = st.sessionEpoch()
+		if ses.Licence, err = w.seatOf(ctx, u.ID, &st, mem); err != nil {
+			return err
+		}
 		if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.Application); err != nil {
 			return err
 		}

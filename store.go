@@ -87,6 +87,8 @@ type Store interface {
 	KeyStore
 	ProxyStore
 	LicenceStore
+	SettingStore
+	JobStore
 	AuditStore
 	OutboxStore
 	FileStore
@@ -216,7 +218,9 @@ type MemberStore interface {
 	// SaveMembership: user, profile, roles, teams, units and initial
 	// application exist; teams and units belong to Org. Slices keep their order.
 	// An insert stores Rights as given; a replace stores the stored Rights plus
-	// 1, whatever is given, so that no stamp ever comes twice.
+	// 1, whatever is given, so that no stamp ever comes twice. An insert stores
+	// Settings as given too; a replace leaves the stored ones alone, whatever is
+	// given: they change by [SettingStore.PutMemberSettings].
 	SaveMembership(ctx context.Context, m Membership) error
 	// DeleteMembership ends the membership and removes, in the organization,
 	// the user's API key, proxy list and access entries; it ends the sessions
@@ -308,6 +312,13 @@ type AttemptRule struct {
 type SessionStore interface {
 	// CreateSession inserts. TokenHash is unique among sessions that are not
 	// ended (Field "token").
+	//
+	// If s.Licence names a pool of s.Org that is Floating, the session needs a
+	// seat of it: [ErrLimit], Field "licence", if other users than s.User hold
+	// as many as Size plus Overdraft, neither being negative. A user holds one
+	// seat with any number of sessions in Org with that Licence that are live at
+	// s.CreatedAt: not ended, ExpiresAt after it, and Parked or SeenAt plus Idle
+	// after it. That is so also under any number of parallel callers.
 	CreateSession(ctx context.Context, s Session) error
 	// SessionByToken finds a session that is not ended by the hash of its
 	// token, with the standing of its user in its organization. It is the read
@@ -368,16 +379,22 @@ type ProxyStore interface {
 	ProxyListOf(ctx context.Context, operator UserID, org OrgID) (ProxyList, error)
 }
 
-// LicenceStore keeps pools of seats. A pool that was never set has the size -1.
+// LicenceStore keeps pools of seats. A pool that was never set has the Size -1 and
+// is not Floating.
 type LicenceStore interface {
-	// SetPool sets the size and leaves Used alone.
-	SetPool(ctx context.Context, org OrgID, t LicenceType, size int) error
+	// SetPool sets the terms and leaves Used alone.
+	SetPool(ctx context.Context, org OrgID, t LicenceType, terms PoolTerms) error
 	// ClaimSeats adds n to Used, atomically; [ErrLimit], Field "licence", if
-	// Used would then exceed a Size that is not negative. n may be negative:
-	// seats are given back, which never fails; Used does not go below 0.
+	// Used would then exceed Size plus Overdraft, neither being negative, of a
+	// pool that is not Floating. n may be negative: seats are given back, which
+	// never fails; Used does not go below 0.
 	ClaimSeats(ctx context.Context, org OrgID, t LicenceType, n int) error
 	// ListPools returns the pools that were set or used, in the order of Type.
 	ListPools(ctx context.Context, org OrgID) ([]LicencePool, error)
+	// FloatingSeats tells, for the Floating pools of the organization of which
+	// any is held, how many users hold a seat at at; see
+	// [SessionStore.CreateSession].
+	FloatingSeats(ctx context.Context, org OrgID, at time.Time) (map[LicenceType]int, error)
 }
 
 // AuditStore keeps the audit log.

@@ -215,7 +215,7 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, in ent
 		return err
 	}
 	mem := Membership{User: u.ID, Org: u.Org, Enabled: true, CreatedAt: w.now, UpdatedAt: w.now, Rights: firstStamp()}
-	n.into(&mem)
+	n.into(&mem, w)
 	r := recordOf(u, &mem, u.Org, w.now)
 	if err := w.need(PermUserCreate, PermUnitView, r); err != nil {
 		return err

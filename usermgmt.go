@@ -31,6 +31,9 @@ type Config struct {
 	// APIKeyPrefix begins every API key: 2 to 16 characters a-z and 0-9, so that
 	// scanners can find leaked ones. Defaults to "umk".
 	APIKeyPrefix string
+	// Settings are the host's own settings. One with the key of a shipped setting
+	// takes its place: another default, fewer values, other levels. Defaults to none.
+	Settings []Setting
 	// Proxy configures proxy logins. Defaults are with the fields.
 	Proxy ProxyConfig
 	// Mailer sends what [Manager.Deliver] takes from the outbox. Defaults to
@@ -67,9 +70,11 @@ type Manager struct {
 	store   Store
 	bound   bool // to a transaction of the host
 	objects []Object
-	rights  *rights
-	hasher  *hasher
-	cfg     Config
+	// settings are the shipped ones, then the host's.
+	settings []Setting
+	rights   *rights
+	hasher   *hasher
+	cfg      Config
 	// everybody is what the shipped Regular User profile grants.
 	everybody []authz.Mask
 	// proxyMask is what is left of each permission during a proxy login.
@@ -89,6 +94,7 @@ func New(store Store, cfg *Config) (*Manager, error) {
 	m.objects = append(builtinObjects(), m.cfg.Objects...)
 	cat, err := newCatalogue(m.objects)
 	p.addErr(err)
+	m.settings = newSettings(m.cfg.Settings, &p)
 	m.cfg.setDefaults(&p)
 	m.cfg.Policy.validate(&p)
 	m.hasher, err = newHasher(m.cfg.Hash)

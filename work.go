@@ -37,6 +37,8 @@ type work struct {
 	// known keeps what checks of members read of organizations. It is nil but
 	// in a call that checks many and changes none of it meanwhile.
 	known map[OrgID]compiledOrg
+	// settings are kept where known is.
+	settings map[OrgID]SettingSet
 }
 
 // on names the record that the call is about.

@@ -179,8 +179,8 @@ func (w *Store) ProxyListOf(ctx context.Context, operator usermgmt.UserID, org u
 }
 
 // SetPool implements [usermgmt.Store].
-func (w *Store) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, size int) error {
-	return w.note("SetPool", w.Store.SetPool(ctx, org, t, size))
+func (w *Store) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, terms usermgmt.PoolTerms) error {
+	return w.note("SetPool", w.Store.SetPool(ctx, org, t, terms))
 }
 
 // ClaimSeats implements [usermgmt.Store].

@@ -84,7 +84,7 @@ func newLand(t testing.TB, dsn string) *land {
 	require.NoError(t, err)
 	other, err := m.Orgs().Create(ctx, root, usermgmt.NewOrganization{Name: "Beta"})
 	require.NoError(t, err)
-	require.NoError(t, m.Licences().SetPool(ctx, root, other.Organization.ID, usermgmt.LicencePlatform, 4))
+	require.NoError(t, m.Licences().SetPool(ctx, root, other.Organization.ID, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: 4}))
 	l := &land{dsn: dsn, pool: pool, m: m, history: newHistory(), seed: rand.Uint64(), before: map[string]bool{}, //nolint:gosec // a test
 		ground: ground{Root: boot.Administrator.ID, Org: boot.Organization.ID, Other: other.Organization.ID, Unit: boot.MainUnit.ID,
 			Team: boot.RootTeam.ID, OtherTeam: other.RootTeam.ID, Regular: regular.ID, AdminRole: boot.AdministratorRole.ID,

@@ -552,7 +552,7 @@ func (w *worker) pool() {
 		size = 1 + w.rng.IntN(20)
 	}
 	if w.asRoot(line{Do: "pool", Size: size}, func(ctx context.Context, a usermgmt.Actor, _ *line) error {
-		return w.m.Licences().SetPool(ctx, a, g.Org, usermgmt.LicencePlatform, size)
+		return w.m.Licences().SetPool(ctx, a, g.Org, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: size})
 	}) != undone {
 		w.narrow = size >= 0
 	}

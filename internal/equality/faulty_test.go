@@ -191,7 +191,7 @@ var mutants = []struct {
 	{"a seat too few", 14, faults{claim: func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error {
 		pools, err := s.ListPools(ctx, org)
 		for _, p := range pools {
-			if p.Type == t && n > 0 && p.Size >= 0 && p.Used+n >= p.Size {
+			if p.Type == t && n > 0 && p.Size >= 0 && p.Used+n >= p.Size+p.Overdraft {
 				return &usermgmt.Error{Kind: usermgmt.ErrLimit, Field: "licence"}
 			}
 		}

@@ -233,7 +233,7 @@ func (s *system) listText(l *usermgmt.ProxyList) string {
 	return fmt.Sprintf("%s in %s restricted %t to %s and %s, version %d", of(s, l.Operator), of(s, l.Org), l.Restricted, ofAll(s, l.Users), ofAll(s, l.Teams), l.Version)
 }
 
-func (mc *machine) setPool(org int, licence string, size int) *call {
+func (mc *machine) setPool(org int, licence string, size, overdraft int) *call {
 	return &call{name: "licences.set_pool", verb: "licence.set_pool",
 		expect: func(a *actor) (string, error) {
 			m := mc.model
@@ -247,12 +247,14 @@ func (mc *machine) setPool(org int, licence string, size int) *call {
 			if !licenceForm.MatchString(licence) {
 				return "", usermgmt.ErrInvalid
 			}
-			m.poolOf(org, licence).size = max(size, -1)
+			p := m.poolOf(org, licence)
+			p.size, p.overdraft = max(size, -1), overdraft
 			m.record(a, "licence.set_pool")
 			return "", nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			return "", s.Licences().SetPool(ctx, a, at(s.orgs, org), usermgmt.LicenceType(licence), size)
+			return "", s.Licences().SetPool(ctx, a, at(s.orgs, org), usermgmt.LicenceType(licence),
+				usermgmt.PoolTerms{Size: size, Overdraft: overdraft})
 		}}
 }
 
@@ -270,7 +272,11 @@ func (mc *machine) poolReport(org int) *call {
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			list, err := s.Licences().Report(ctx, a, at(s.orgs, org))
-			return s.poolText(list), err
+			pools := make([]usermgmt.LicencePool, len(list))
+			for i := range list {
+				pools[i] = list[i].LicencePool
+			}
+			return s.poolText(pools), err
 		}}
 }
 
@@ -278,7 +284,7 @@ func (m *model) poolText(org int) string {
 	var out []string
 	for k, p := range m.pools {
 		if k.org == org {
-			out = append(out, fmt.Sprintf("%s %d of %d", k.licence, p.used, p.size))
+			out = append(out, fmt.Sprintf("%s %d of %d+%d", k.licence, p.used, p.size, p.overdraft))
 		}
 	}
 	slices.Sort(out)
@@ -288,7 +294,7 @@ func (m *model) poolText(org int) string {
 func (s *system) poolText(list []usermgmt.LicencePool) string {
 	var out []string
 	for _, p := range list {
-		out = append(out, fmt.Sprintf("%s %d of %d", p.Type, p.Used, p.Size))
+		out = append(out, fmt.Sprintf("%s %d of %d+%d", p.Type, p.Used, p.Size, p.Overdraft))
 	}
 	return fmt.Sprint(out)
 }

@@ -120,7 +120,7 @@ type (
 		org     int
 		licence string
 	}
-	seats struct{ size, used int }
+	seats struct{ size, overdraft, used int }
 	// logEntry is what the model says of an audit entry.
 	logEntry struct {
 		verb, outcome, door    string
@@ -363,7 +363,7 @@ func (m *model) poolOf(org int, licence string) *seats {
 // free reports whether the pool has a seat left.
 func (m *model) free(org int, licence string) bool {
 	p := m.pools[pool{org, licence}]
-	return p == nil || p.size < 0 || p.used < p.size
+	return p == nil || p.size < 0 || p.used < p.size+p.overdraft
 }
 
 // lastAdministrator reports whether an organization of the user's (or the one)

@@ -149,7 +149,9 @@ var stepKinds = []kind{
 		if p := mc.pools[pool{org, "platform"}]; p != nil {
 			used = p.used
 		}
-		return mc.setPool(org, mc.pickLicence(), used+mc.pick("more", 5)-2)
+		licence, more := mc.pickLicence(), mc.pick("more", 5)
+		overdraft := more / 4 // of the same number of seats
+		return mc.setPool(org, licence, used+more-2-overdraft, overdraft)
 	}, nil},
 	{"licences.report", 8, true, func(mc *machine, a *actor) *call { return mc.poolReport(mc.orgOrOwn(a)) }, nil},
 	{"orgs.set_enabled", 8, false, func(mc *machine, a *actor) *call {

@@ -16,7 +16,7 @@ type member struct {
 	rights   int64
 	u        *userRow
 	place    *place
-	settings map[string]string
+	settings map[string]usermgmt.SettingValue // never changed
 	custom   map[string]string
 	// searchKey is in the arena, under the user.
 	searchKey string
@@ -172,12 +172,12 @@ func (w *writer) saveMembership(m *usermgmt.Membership) error {
 	if err != nil {
 		return err
 	}
-	rights := m.Rights
+	rights, settings := m.Rights, cloneSettings(m.Settings)
 	if old != nil {
-		rights = old.rights + 1
+		rights, settings = old.rights+1, old.settings
 	}
 	w.replaceMember(old, &member{
-		u: p.u, kit: w.takeKit(k), place: at, settings: cloneMap(m.Settings),
+		u: p.u, kit: w.takeKit(k), place: at, settings: settings,
 		custom: cloneMap(m.Custom), searchKey: m.SearchKey,
 		rights: rights, version: m.Version + 1,
 		createdAt: m.CreatedAt.UnixMicro(), updatedAt: m.UpdatedAt.UnixMicro(),

@@ -309,7 +309,7 @@ func (f *fuzzer) change(ctx context.Context, s usermgmt.Store) error {
 		return s.SettleMessage(ctx, m)
 	}
 	return cmp.Or(
-		s.BumpRights(ctx, user, org), s.SetPool(ctx, org, "a", f.IntN(5)), s.PutBlob(ctx, f.key(), []byte(f.key())),
+		s.BumpRights(ctx, user, org), s.SetPool(ctx, org, "a", usermgmt.PoolTerms{Size: f.IntN(5)}), s.PutBlob(ctx, f.key(), []byte(f.key())),
 		s.BumpStamps(ctx, org, true), s.SaveCheckpoint(ctx, usermgmt.Checkpoint{ID: some[usermgmt.Checkpoint](f, 5), Rows: f.n}),
 	)
 }

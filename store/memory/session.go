@@ -39,6 +39,7 @@ type sessionMore struct {
 	endedAt       time.Time
 	endReason     string
 	origin        usermgmt.Origin
+	licence       usermgmt.LicenceType
 }
 
 var noMore = &sessionMore{}
@@ -50,6 +51,12 @@ func (r *session) orgID() usermgmt.OrgID {
 		return usermgmt.OrgID{}
 	}
 	return r.org.ID
+}
+
+// liveAt reports whether a session that is not ended holds a seat at a time in
+// microseconds. What is idle but parked does.
+func (r *session) liveAt(at int64) bool {
+	return r.expiresAt > at && (r.parked || r.seenAt+r.idle.Microseconds() > at)
 }
 
 // endsAt is when the session is over at the latest, or was over.
@@ -72,7 +79,7 @@ func (r *session) value(out *usermgmt.Session) {
 	}
 	out.App, out.Role, out.Operator, out.Parent = m.app, m.role, m.operator, m.parent
 	out.Reason, out.OperatorEpoch = m.reason, m.operatorEpoch
-	out.EndedAt, out.EndReason, out.Origin = m.endedAt, m.endReason, m.origin
+	out.EndedAt, out.EndReason, out.Origin, out.Licence = m.endedAt, m.endReason, m.origin, m.licence
 }
 
 // view fills in a session with the standing of its user.
@@ -178,6 +185,7 @@ func (w *writer) createSession(in *usermgmt.Session) error {
 	more := sessionMore{
 		app: in.App, role: in.Role, operator: in.Operator, parent: in.Parent, reason: in.Reason,
 		operatorEpoch: in.OperatorEpoch, endedAt: utc(in.EndedAt), endReason: in.EndReason, origin: in.Origin,
+		licence: in.Licence,
 	}
 	if more != *noMore {
 		if !in.Operator.IsZero() {
@@ -191,6 +199,11 @@ func (w *writer) createSession(in *usermgmt.Session) error {
 	}
 	if !r.ended() && w.v.sessionByToken(&in.TokenHash) != nil {
 		return taken("token")
+	}
+	if more.licence != "" {
+		if err := w.takeSeat(r); err != nil {
+			return err
+		}
 	}
 	w.replaceSession(nil, r)
 	return nil
@@ -224,6 +237,12 @@ func (w *writer) replaceSession(old, row *session) {
 		if isLive {
 			t.tokens.Insert(w.own, row)
 		}
+	}
+	if wasLive && !isLive && old.more.licence != "" {
+		t.seats.Delete(w.own, seatSession{old.orgID(), old.more.licence, old})
+	}
+	if isLive && row.more.licence != "" {
+		t.seats.Set(w.own, seatSession{row.orgID(), row.more.licence, row})
 	}
 	if wasLive && !isLive {
 		old.places(func(in *userSessions, no uint64) { in.of(t).Delete(w.own, userSession{no, old}) })

@@ -68,6 +68,7 @@ type sessionTables struct {
 	byUser   pmap.Tree[userSession]
 	byParent pmap.Tree[userSession]
 	byEnd    pmap.Tree[endingSession]
+	seats    pmap.Tree[seatSession]
 	keys     pmap.Map[apiKey]
 	keyHash  pmap.Map[apiKey]
 	keyOwner pmap.Map[apiKey]
@@ -101,6 +102,11 @@ type otherTables struct {
 	questions      pmap.Map[usermgmt.Question]
 	formers        pmap.Map[formers]
 	marks          pmap.Map[markRow]
+	settings       pmap.Map[orgSettings]
+	jobs           pmap.Map[usermgmt.Job]
+	activeJobs     pmap.Tree[*usermgmt.Job]
+	jobsOf         pmap.Tree[*usermgmt.Job]
+	endedJobs      pmap.Tree[*usermgmt.Job]
 }
 
 // firstToken is the token with which the empty version is made.
@@ -146,6 +152,7 @@ func newVersion(seed maphash.Seed) *version {
 			byUser:   pmap.Tree[userSession]{Cmp: userSession.compare},
 			byParent: pmap.Tree[userSession]{Cmp: userSession.compare},
 			byEnd:    pmap.Tree[endingSession]{Cmp: endingSession.compare},
+			seats:    pmap.Tree[seatSession]{Cmp: seatSession.compare},
 			keys:     pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.id) }},
 			keyHash:  pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashToken(&k.hash) }},
 			keyOwner: pmap.Map[apiKey]{Hash: func(k *apiKey) uint64 { return hashID(k.person.id) }},
@@ -176,6 +183,11 @@ func newVersion(seed maphash.Seed) *version {
 			questions:      pmap.Map[usermgmt.Question]{Hash: func(q *usermgmt.Question) uint64 { return hashID(q.User) }},
 			formers:        pmap.Map[formers]{Hash: func(f *formers) uint64 { return hashID(f.user) }},
 			marks:          pmap.Map[markRow]{Hash: func(m *markRow) uint64 { return text(m.name) }},
+			settings:       pmap.Map[orgSettings]{Hash: func(s *orgSettings) uint64 { return hashID(s.org) }},
+			jobs:           pmap.Map[usermgmt.Job]{Hash: func(j *usermgmt.Job) uint64 { return hashID(j.ID) }},
+			activeJobs:     pmap.Tree[*usermgmt.Job]{Cmp: jobsByID},
+			jobsOf:         pmap.Tree[*usermgmt.Job]{Cmp: jobsByUser},
+			endedJobs:      pmap.Tree[*usermgmt.Job]{Cmp: jobsByEnd},
 		},
 	}
 	for i, by := range userOrders {

@@ -31,7 +31,7 @@ func throng(t *testing.T, s usermgmt.Store, n int) {
 			tx.SaveTeam(ctx, usermgmt.Team{ID: team, Org: org, Name: "t", NameKey: "t"}),
 			tx.SaveProfile(ctx, usermgmt.AccessProfile{ID: profile, Name: "p", NameKey: "p"}),
 			tx.SaveRole(ctx, usermgmt.Role{ID: role, Name: "r", NameKey: "r"}),
-			tx.SetPool(ctx, org, usermgmt.LicencePlatform, n),
+			tx.SetPool(ctx, org, usermgmt.LicencePlatform, usermgmt.PoolTerms{Size: n}),
 		} {
 			if err != nil {
 				return err
@@ -54,7 +54,7 @@ func throng(t *testing.T, s usermgmt.Store, n int) {
 				u.Birthday = usermgmt.Date{Year: 1990, Month: 2, Day: 3}
 				m.Roles = []usermgmt.RoleAssignment{{Role: role, Until: day}, {Role: role}}
 				m.Teams, m.PrimaryTeam = []usermgmt.TeamAssignment{{Team: team, From: day}}, team
-				m.Units, m.Settings = []usermgmt.UnitID{unit}, map[string]string{"k": text}
+				m.Units, m.Settings = []usermgmt.UnitID{unit}, map[string]usermgmt.SettingValue{"k": {Value: text}}
 			}
 			if i%5 == 0 {
 				u.DeactivatedAt, u.Source, u.ExternalID = day, "s", fmt.Sprint(i)

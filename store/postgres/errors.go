@@ -210,4 +210,7 @@ var constraintFields = map[string]string{
 	"um_fields_id": "id", "um_fields_name": "name", "um_fields_org": "organization",
 	"um_tokens_user": "user", "um_tokens_id": "id", "um_token_secrets_hash": "hash",
 	"um_invitations_org": "organization", "um_invitations_email": "email",
+	"um_settings_org": "organization",
+
+	"um_jobs_one": "job", "um_jobs_user": "user", "um_jobs_org": "organization",
 }

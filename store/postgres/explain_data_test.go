@@ -129,11 +129,12 @@ insert into usermgmt_membership_units (org_id, user_id, pos, unit_id)
 	select um_id(1, 1), um_id(4, i), 0, um_id(2, 1 + i % 10000) from um_people where o = 1 and i % 20 = 3;
 
 insert into usermgmt_sessions (session_id, kind, token_hash, user_id, org_id, operator_id, parent_id, reason, parked, epoch, operator_epoch,
-	idle, created_at, seen_at, expires_at, ended_at, end_reason, over_at, address, user_agent, request_id, pending)
+	idle, created_at, seen_at, expires_at, ended_at, end_reason, over_at, address, user_agent, request_id, pending, licence)
 	select um_id(8, i), 1, sha256(uuid_send(um_id(8, i))), um_id(4, 1 + i / 2), um_id(1, 1),
 		case when i % 50 = 0 then um_id(4, 7 + i % 900) end, case when i % 50 = 0 then um_id(8, i - 1) end, '', false, 1, 0, 3600000000000,
 		x.t, x.t, x.t + interval '8 hours', case when i % 4 > 0 then x.t + interval '1 hour' end, '',
-		x.t + case when i % 4 > 0 then interval '1 hour' else interval '8 hours' end, '192.0.2.1', 'Mozilla/5.0', '', 0
+		x.t + case when i % 4 > 0 then interval '1 hour' else interval '8 hours' end, '192.0.2.1', 'Mozilla/5.0', '', 0,
+		case when i % 100 = 0 then 'flex' else 'platform' end
 	from generate_series(1, :n / 2) i cross join lateral (select now() - interval '30 days' + i * interval '1 second' as t) x;
 insert into usermgmt_api_keys (org_id, user_id, key_id, public_id, hash, epoch, created_at, expires_at,
 	previous_hash, previous_until)

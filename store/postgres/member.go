@@ -74,10 +74,10 @@ s as (` + sqlMemberSearch + `)
 	sqlUpdateMembership = `with o as (select roles, teams, units, search_key from usermgmt_memberships where org_id = $1::uuid and user_id = $2::uuid),
 m as (update usermgmt_memberships
 	set roles = $3::jsonb, teams = $4::jsonb, units = $5::jsonb, enabled = $6::boolean, profile_id = $7::uuid,
-		primary_team = $8::uuid, licence = $9::text, seat = $10::boolean, initial_app = $11::uuid, settings = $12::jsonb,
-		created_at = $13::timestamptz, updated_at = $14::timestamptz, custom = $16::jsonb, search_key = $17::text,
+		primary_team = $8::uuid, licence = $9::text, seat = $10::boolean, initial_app = $11::uuid,
+		created_at = $12::timestamptz, updated_at = $13::timestamptz, custom = $15::jsonb, search_key = $16::text,
 		rights = rights + 1, version = version + 1
-	where org_id = $1::uuid and user_id = $2::uuid and version = $15::bigint returning 1),
+	where org_id = $1::uuid and user_id = $2::uuid and version = $14::bigint returning 1),
 r as (delete from usermgmt_membership_roles r using o
 	where o.roles is distinct from $3::jsonb and r.org_id = $1::uuid and r.user_id = $2::uuid),
 t as (delete from usermgmt_membership_teams t using o
@@ -85,9 +85,9 @@ t as (delete from usermgmt_membership_teams t using o
 u as (delete from usermgmt_membership_units u using o
 	where o.units is distinct from $5::jsonb and u.org_id = $1::uuid and u.user_id = $2::uuid),
 sd as (delete from usermgmt_member_search s using o
-	where $17::text is null and o.search_key is not null and s.org_id = $1::uuid and s.user_id = $2::uuid),
+	where $16::text is null and o.search_key is not null and s.org_id = $1::uuid and s.user_id = $2::uuid),
 si as (insert into usermgmt_member_search (org_id, user_id, grams)
-	select $1::uuid, $2::uuid, $18::integer[] from o where $17::text is not null and o.search_key is distinct from $17::text
+	select $1::uuid, $2::uuid, $17::integer[] from o where $16::text is not null and o.search_key is distinct from $16::text
 	on conflict (org_id, user_id) do update set grams = excluded.grams)
 select (case when exists (select from o) then '` + guardStale + `' else '` + guardMissing + `' end)::integer
 where not exists (select from m)`
@@ -135,20 +135,22 @@ func (s *Store) SaveMembership(ctx context.Context, m usermgmt.Membership) error
 		units.add(x, time.Time{}, time.Time{})
 	}
 	lists := []any{id(m.Org), id(m.User), roles.arg(), teams.arg(), units.arg()}
-	args := append(slices.Clip(lists), m.Enabled, id(m.Profile), id(m.PrimaryTeam), string(m.Licence), m.Seat, id(m.InitialApp),
-		list(len(m.Settings), m.Settings), moment(m.CreatedAt), moment(m.UpdatedAt))
+	args := append(slices.Clip(lists), m.Enabled, id(m.Profile), id(m.PrimaryTeam), string(m.Licence), m.Seat, id(m.InitialApp))
+	created, updated := moment(m.CreatedAt), moment(m.UpdatedAt)
 	search := []any{list(len(m.Custom), m.Custom), optional(m.SearchKey), gramsIn(m.Org, gramsOfKey(m.SearchKey))}
 	if m.Version == 0 {
-		return s.write(ctx, step{sql: sqlInsertMembership, args: append(append(args, m.Rights), search...), bulk: bulkMemberships})
+		args = append(args, settingsArg(m.Settings), created, updated, m.Rights)
+		return s.write(ctx, step{sql: sqlInsertMembership, args: append(args, search...), bulk: bulkMemberships})
 	}
-	return s.write(ctx, step{sql: sqlUpdateMembership, args: append(append(args, m.Version), search...)},
+	args = append(args, created, updated, m.Version)
+	return s.write(ctx, step{sql: sqlUpdateMembership, args: append(args, search...)},
 		step{sql: sqlRenewMembership, args: lists})
 }
 
 // membershipDests appends where the columns of a membership go.
 func membershipDests(d []any, m *usermgmt.Membership) []any {
 	return append(d, toID(&m.User), toID(&m.Org), &m.Enabled, toID(&m.Profile), (*rolesDest)(&m.Roles), (*teamsDest)(&m.Teams),
-		(*unitsDest)(&m.Units), toID(&m.PrimaryTeam), &m.Licence, &m.Seat, toID(&m.InitialApp), toJSON(&m.Settings), &m.Rights,
+		(*unitsDest)(&m.Units), toID(&m.PrimaryTeam), &m.Licence, &m.Seat, toID(&m.InitialApp), (*settingsDest)(&m.Settings), &m.Rights,
 		toTime(&m.CreatedAt), toTime(&m.UpdatedAt), &m.Version,
 		toJSON(&m.Custom), (*optionalDest)(&m.SearchKey))
 }

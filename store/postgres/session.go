@@ -10,15 +10,15 @@ import (
 const (
 	sessionColumns = `k.session_id, k.kind, k.token_hash, k.user_id, k.org_id, k.application_id, k.role_id, k.operator_id,
 	k.parent_id, k.reason, k.parked, k.epoch, k.operator_epoch, k.idle, k.created_at, k.seen_at, k.expires_at, k.ended_at,
-	k.end_reason, k.address, k.user_agent, k.request_id, k.pending, k.proved_at`
+	k.end_reason, k.address, k.user_agent, k.request_id, k.pending, k.proved_at, k.licence`
 
 	sqlInsertSession = `insert into usermgmt_sessions (session_id, kind, token_hash, user_id, org_id, application_id, role_id,
 	operator_id, parent_id, reason, parked, epoch, operator_epoch, idle, created_at, seen_at, expires_at, ended_at,
-	end_reason, address, user_agent, request_id, over_at, pending, proved_at)
+	end_reason, address, user_agent, request_id, over_at, pending, proved_at, licence)
 values ($1::uuid, $2::smallint, $3::bytea, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, $10::text, $11::boolean,
 	$12::bigint, $13::bigint, $14::bigint, $15::timestamptz, $16::timestamptz, $17::timestamptz, $18::timestamptz,
 	$19::text, $20::text, $21::text, $22::text, least($17::timestamptz, $18::timestamptz),
-	$23::smallint, $24::timestamptz)`
+	$23::smallint, $24::timestamptz, $25::text)`
 
 	sessionView = `select ` + sessionColumns + `, ` + standingColumns + `
 from usermgmt_sessions k` + standingTables
@@ -48,13 +48,19 @@ where session_id = $1::uuid and ended_at is null and token_hash = $2::bytea`, `s
 
 // CreateSession implements [usermgmt.Store].
 func (s *Store) CreateSession(ctx context.Context, in usermgmt.Session) error {
-	return s.write(ctx, step{sql: sqlInsertSession, args: []any{
+	insert := step{sql: sqlInsertSession, args: []any{
 		key(in.ID), int16(in.Kind), in.TokenHash[:], key(in.User), id(in.Org), id(in.App), id(in.Role),
 		id(in.Operator), id(in.Parent), foreign(in.Reason), in.Parked, in.Epoch, in.OperatorEpoch, int64(in.Idle),
 		moment(in.CreatedAt), moment(in.SeenAt), moment(in.ExpiresAt), at(in.EndedAt),
 		in.EndReason, foreign(in.Origin.Address), foreign(in.Origin.UserAgent), foreign(in.Origin.RequestID),
 		int16(in.Pending), at(in.ProvedAt),
-	}})
+		string(in.Licence),
+	}}
+	if in.Licence == "" {
+		return s.write(ctx, insert)
+	}
+	insert.hot = hotPool(in.Org, in.Licence) // after its seat
+	return s.write(ctx, append(takeSeat(&in), insert)...)
 }
 
 // sessionRow is where a session is read into.
@@ -71,7 +77,7 @@ func (r *sessionRow) dests() []any {
 		toID(&x.ID), &r.kind, toHash(&x.TokenHash), toID(&x.User), toID(&x.Org), toID(&x.App), toID(&x.Role), toID(&x.Operator),
 		toID(&x.Parent), &x.Reason, &x.Parked, &x.Epoch, &x.OperatorEpoch, &r.idle, toTime(&x.CreatedAt), toTime(&x.SeenAt),
 		toTime(&x.ExpiresAt), toTime(&x.EndedAt), &x.EndReason, &x.Origin.Address, &x.Origin.UserAgent, &x.Origin.RequestID,
-		&r.pending, toTime(&x.ProvedAt),
+		&r.pending, toTime(&x.ProvedAt), &x.Licence,
 	}
 }
 

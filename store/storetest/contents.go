@@ -24,6 +24,8 @@ type contents struct {
 	sent, waiting            usermgmt.Message
 	entry                    usermgmt.AuditEntry
 	mark                     usermgmt.Checkpoint
+	queued, running, done    usermgmt.Job
+	newJob                   usermgmt.Job
 	spareUnit                usermgmt.BusinessUnit
 	spareTeam                usermgmt.Team
 	spareRole, sysRole       usermgmt.Role
@@ -74,7 +76,7 @@ func (w *world) contents() *contents {
 	c.bob, c.cat, c.dan = w.user(c.a, "bob"), w.user(c.a, "cat"), w.user(c.b, "dan")
 	full := func(m *usermgmt.Membership) {
 		m.Roles = []usermgmt.RoleAssignment{{Role: c.a.role.ID}, {Role: c.sysRole.ID, Until: at(9)}}
-		m.Units, m.Settings = []usermgmt.UnitID{c.a.mid.ID, c.a.leaf.ID}, map[string]string{"k": "v"}
+		m.Units, m.Settings = []usermgmt.UnitID{c.a.mid.ID, c.a.leaf.ID}, values("v")
 		m.Custom, m.SearchKey = map[string]string{"desk": "1"}, "desk 1"
 	}
 	c.annInA = w.join(c.a, c.ann.ID, inTeams(c.a.crew.ID, c.a.side.ID), full)
@@ -116,7 +118,7 @@ func (w *world) contents() *contents {
 			w.do(err)
 		}
 	}
-	w.do(w.s.SetPool(w.ctx, c.a.org.ID, usermgmt.LicencePlatform, 5))
+	w.do(w.s.SetPool(w.ctx, c.a.org.ID, usermgmt.LicencePlatform, size(5)))
 	w.do(w.s.ClaimSeats(w.ctx, c.a.org.ID, usermgmt.LicencePlatform, 2))
 	c.entry = w.newAudit("first")
 	c.entry.Org, c.entry.FoldKey, c.entry.Fields = c.a.org.ID, "fold", []string{"a", "b"}
@@ -140,6 +142,15 @@ func (w *world) contents() *contents {
 	if _, err := w.s.MoveMark(w.ctx, "m", "", "1"); err != nil {
 		w.do(err)
 	}
+	w.do(w.s.PutSettings(w.ctx, none, values("system"), nil))
+	w.do(w.s.PutSettings(w.ctx, c.a.org.ID, values("a"), nil))
+	w.do(w.s.SetPool(w.ctx, c.a.org.ID, "flex", usermgmt.PoolTerms{Size: 3, Floating: true}))
+	w.do(w.s.CreateSession(w.ctx, w.seated(c.a, c.dan.ID, 4, "flex")))
+	c.running = w.job(c.a, c.ann.ID, "export")
+	c.running = got(w.s.ClaimJob(w.ctx, at(0), at(1))).must(w)
+	c.queued, c.done = w.job(c.a, c.bob.ID, "export"), w.newJob(c.a, c.ann.ID, "export")
+	c.done.Status, c.done.Params, c.done.EndedAt = usermgmt.JobDone, map[string]string{"a": "b"}, at(0)
+	w.do(w.s.AddJob(w.ctx, c.done))
 
 	c.spareUnit = w.unit(c.a.org.ID, c.a.top.ID, "spare")
 	c.spareRole, c.spareProfile = w.role(c.a.org.ID, "spare"), w.profile(c.a.org.ID, "spare")
@@ -158,6 +169,7 @@ func (c *contents) prepare() {
 	c.newKey = w.newKey(c.b, c.ann.ID)
 	c.newMark = usermgmt.Checkpoint{ID: newID[usermgmt.Checkpoint](w), Rows: 2}
 	c.newUser = w.newUser(c.a, "new")
+	c.newJob = w.newJob(c.a, c.cat.ID, "export")
 	c.newEntry, c.newMessage = w.newAudit("new"), w.newMessage(2)
 	c.newUnit = usermgmt.BusinessUnit{ID: newID[usermgmt.BusinessUnit](w), Org: org, Parent: c.a.mid.ID, NameKey: "new"}
 	c.newTeam = usermgmt.Team{ID: newID[usermgmt.Team](w), Org: org, Parent: c.a.root.ID, NameKey: "new"}

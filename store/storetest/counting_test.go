@@ -401,9 +401,9 @@ func (w counting) ProxyListOf(ctx context.Context, operator usermgmt.UserID, org
 	return w.Store.ProxyListOf(ctx, operator, org)
 }
 
-func (w counting) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, size int) error {
+func (w counting) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, terms usermgmt.PoolTerms) error {
 	w.count("SetPool")
-	return w.Store.SetPool(ctx, org, t, size)
+	return w.Store.SetPool(ctx, org, t, terms)
 }
 
 func (w counting) ClaimSeats(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error {

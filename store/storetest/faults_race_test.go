@@ -57,7 +57,7 @@ func (s slowSeats) ClaimSeats(ctx context.Context, org usermgmt.OrgID, t usermgm
 		return &usermgmt.Error{Kind: usermgmt.ErrLimit, Field: "licence"}
 	}
 	pause()
-	if err := s.SetPool(ctx, org, t, -1); err != nil {
+	if err := s.SetPool(ctx, org, t, size(-1)); err != nil {
 		return err
 	}
 	return s.Store.ClaimSeats(ctx, org, t, n)

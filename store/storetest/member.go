@@ -31,7 +31,6 @@ func membershipSave(w *world) {
 		Teams:       []usermgmt.TeamAssignment{{Team: st.squad.ID, Until: at(3)}, {Team: st.crew.ID, From: at(4)}},
 		PrimaryTeam: st.crew.ID, Units: []usermgmt.UnitID{st.leaf.ID, st.annex.ID, st.top.ID},
 		Licence: usermgmt.LicencePlatform, Seat: true, InitialApp: st.app.ID,
-		Settings:  map[string]string{"language": "de", "": "empty", "quote'\"": "a\nb"},
 		Custom:    map[string]string{"desk": "1", "quote'\"": "a\nb"},
 		SearchKey: "desk\n1",
 		CreatedAt: at(2), UpdatedAt: at(3),

@@ -18,6 +18,9 @@ func raceCases() []testCase {
 			"SaveMembership", "SaveProxyList", "CreateSession", "PutAPIKey", "ClaimBootstrap",
 		}, raceUnique},
 		{"RaceForTheLastSeat", []string{"ClaimSeats"}, raceSeats},
+		{"RaceForTheLastFloatingSeat", []string{"CreateSession", "FloatingSeats"}, raceFloating},
+		{"RaceOfSettings", []string{"PutMemberSettings", "PutSettings", "SaveMembership"}, raceSettings},
+		{"RaceForJobs", []string{"AddJob", "ClaimJob", "EndJob"}, raceJobs},
 		{"RaceForAttempts", []string{"ReserveAttempt"}, raceAttempts},
 		{"RaceToEndASession", []string{"EndSession"}, raceEndSession},
 		{"RaceForAnAuditEntry", []string{"AppendAudit"}, raceAudit},
@@ -206,11 +209,11 @@ func raceSeats(w *world) {
 	full := func(int) refusal { return isFull }
 	for n := range rounds() {
 		o := w.org("o" + strconv.Itoa(n))
-		w.do(w.s.SetPool(w.ctx, o.ID, "site", 5))
+		w.do(w.s.SetPool(w.ctx, o.ID, "site", size(5)))
 		w.contest("seats", 5, full, func(int) func(context.Context, usermgmt.Store) error {
 			return func(ctx context.Context, tx usermgmt.Store) error { return tx.ClaimSeats(ctx, o.ID, "site", 1) }
 		})
-		want := []usermgmt.LicencePool{{Org: o.ID, Type: "site", Size: 5, Used: 5}}
+		want := []usermgmt.LicencePool{{Org: o.ID, Type: "site", PoolTerms: size(5), Used: 5}}
 		got(w.s.ListPools(w.ctx, o.ID)).is(w, want)
 	}
 }

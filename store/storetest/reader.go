@@ -116,6 +116,14 @@ func (c *contents) readers() []reader {
 			return fs, err
 		}),
 		read("ListPools", func(ctx context.Context, s store) ([]usermgmt.LicencePool, error) { return s.ListPools(ctx, org) }),
+		read("FloatingSeats", func(ctx context.Context, s store) (map[usermgmt.LicenceType]int, error) {
+			return s.FloatingSeats(ctx, org, at(5))
+		}),
+		read("SettingsOf", func(ctx context.Context, s store) (usermgmt.SettingSet, error) { return s.SettingsOf(ctx, org) }),
+		read("JobByID", func(ctx context.Context, s store) (usermgmt.Job, error) { return s.JobByID(ctx, c.running.ID) }),
+		read("JobByID", func(ctx context.Context, s store) (usermgmt.Job, error) { return s.JobByID(ctx, c.queued.ID) }),
+		read("ListJobs", func(ctx context.Context, s store) ([]usermgmt.Job, error) { return s.ListJobs(ctx, c.ann.ID, q) }),
+		read("EndedJobs", func(ctx context.Context, s store) ([]usermgmt.Job, error) { return s.EndedJobs(ctx, at(99), 9) }),
 		read("ListAudit", func(ctx context.Context, s store) ([]usermgmt.AuditEntry, error) {
 			return s.ListAudit(ctx, usermgmt.AuditQuery{Limit: everything})
 		}),
@@ -155,6 +163,8 @@ func (c *contents) probes() []reader {
 		read("CheckpointByID", func(ctx context.Context, s store) (usermgmt.Checkpoint, error) {
 			return s.CheckpointByID(ctx, c.newMark.ID)
 		}),
+		read("JobByID", func(ctx context.Context, s store) (usermgmt.Job, error) { return s.JobByID(ctx, c.newJob.ID) }),
+		read("JobByID", func(ctx context.Context, s store) (usermgmt.Job, error) { return s.JobByID(ctx, c.done.ID) }),
 	)
 }
 

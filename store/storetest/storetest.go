@@ -58,7 +58,7 @@ func sequential() []testCase {
 		orgCases(), unitCases(), teamCases(), userCases(), userListCases(), memberCases(),
 		roleCases(), applicationCases(), credentialCases(), sessionCases(), keyCases(),
 		proxyCases(), licenceCases(), auditCases(), outboxCases(), fileCases(), recordCases(), valueCases(), txCases(),
-		tokenCases(), invitationCases(), factorCases(),
+		tokenCases(), invitationCases(), factorCases(), settingCases(), jobCases(),
 	} {
 		all = append(all, part...)
 	}

@@ -377,7 +377,7 @@ func streamMembers(w *world) {
 				inTeams(st.crew.ID, st.side.ID)(m)
 				m.PrimaryTeam, m.Units, m.InitialApp = st.crew.ID, []usermgmt.UnitID{st.leaf.ID}, st.app.ID
 				m.Teams[0].From, m.Teams[1].Until = at(1), at(2)
-				m.Settings = map[string]string{"k": name}
+				m.Settings = values(name)
 			}
 		})
 		want = append(want, usermgmt.Member{User: u, Membership: m})

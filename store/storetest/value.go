@@ -31,7 +31,9 @@ func valueStrings(w *world) {
 			u.Emails, u.Address.Street, u.SSO.FederationID = []string{s}, s, s
 		})
 		got(w.s.UserByID(w.ctx, u.ID)).is(w, u)
-		m := w.join(st, u.ID, func(m *usermgmt.Membership) { m.Settings = map[string]string{s: s, "k": s} })
+		m := w.join(st, u.ID, func(m *usermgmt.Membership) {
+			m.Settings = map[string]usermgmt.SettingValue{s: {Value: s}, "k": {Value: s, Locked: true}}
+		})
 		got(w.s.MembershipOf(w.ctx, u.ID, st.org.ID)).is(w, m)
 	}
 }
@@ -70,7 +72,7 @@ func valueEmpty(w *world) {
 	got(w.s.UserByID(w.ctx, u.ID)).is(w, u)
 	m := w.join(st, u.ID, func(m *usermgmt.Membership) {
 		m.Roles, m.Teams, m.Units = []usermgmt.RoleAssignment{}, []usermgmt.TeamAssignment{}, []usermgmt.UnitID{}
-		m.Settings = map[string]string{}
+		m.Settings = map[string]usermgmt.SettingValue{}
 	})
 	got(w.s.MembershipOf(w.ctx, u.ID, st.org.ID)).is(w, m)
 	r := st.role

@@ -62,7 +62,7 @@ func (c *contents) writesOfRecords() []write {
 		}},
 		{"SaveMembership", func(ctx context.Context, s store) error {
 			m := c.annInA
-			m.Roles, m.Teams, m.PrimaryTeam, m.Settings = nil, nil, usermgmt.TeamID{}, map[string]string{"k": "w"}
+			m.Roles, m.Teams, m.PrimaryTeam = nil, nil, usermgmt.TeamID{}
 			return s.SaveMembership(ctx, m)
 		}},
 		{"BumpRights", func(ctx context.Context, s store) error { return s.BumpRights(ctx, c.bob.ID, org) }},
@@ -95,10 +95,37 @@ func (c *contents) writesOfRecords() []write {
 			return s.SaveAccess(ctx, e)
 		}},
 		{"DeleteAccess", func(ctx context.Context, s store) error { return s.DeleteAccess(ctx, c.spareAccess.ID) }},
-		{"SetPool", func(ctx context.Context, s store) error { return s.SetPool(ctx, org, "new", 3) }},
-		{"SetPool", func(ctx context.Context, s store) error { return s.SetPool(ctx, org, usermgmt.LicencePlatform, 9) }},
+		{"SetPool", func(ctx context.Context, s store) error { return s.SetPool(ctx, org, "new", size(3)) }},
+		{"SetPool", func(ctx context.Context, s store) error {
+			return s.SetPool(ctx, org, usermgmt.LicencePlatform, size(9))
+		}},
 		{"ClaimSeats", func(ctx context.Context, s store) error { return s.ClaimSeats(ctx, org, usermgmt.LicencePlatform, 1) }},
 		{"ClaimSeats", func(ctx context.Context, s store) error { return s.ClaimSeats(ctx, org, "newer", 1) }},
+		{"PutSettings", func(ctx context.Context, s store) error {
+			return s.PutSettings(ctx, org, settings{"new": {Value: "v"}}, []string{"k"})
+		}},
+		{"PutSettings", func(ctx context.Context, s store) error {
+			return s.PutSettings(ctx, usermgmt.OrgID{}, values("other"), nil)
+		}},
+		{"PutMemberSettings", func(ctx context.Context, s store) error {
+			return s.PutMemberSettings(ctx, c.bob.ID, org, values("new"), nil)
+		}},
+		{"AddJob", func(ctx context.Context, s store) error { return s.AddJob(ctx, c.newJob) }},
+		{"KeepJob", func(ctx context.Context, s store) error {
+			_, err := s.KeepJob(ctx, c.running.ID, 1, 5, at(2))
+			return err
+		}},
+		{"ClaimJob", func(ctx context.Context, s store) error {
+			_, err := s.ClaimJob(ctx, at(0), at(9))
+			return err
+		}},
+		{"EndJob", func(ctx context.Context, s store) error {
+			j := c.running
+			j.Status, j.EndedAt = usermgmt.JobFailed, at(8)
+			_, err := s.EndJob(ctx, j)
+			return err
+		}},
+		{"DeleteJob", func(ctx context.Context, s store) error { return s.DeleteJob(ctx, c.done.ID) }},
 		{"AppendAudit", func(ctx context.Context, s store) error { return s.AppendAudit(ctx, c.newEntry) }},
 		{"AppendAudit", func(ctx context.Context, s store) error {
 			e := c.entry

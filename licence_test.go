@@ -1,0 +1,175 @@
+package usermgmt_test
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/teststores"
+	"github.com/usermgmt/usermgmt/usermgmttest"
+)
+
+const flex usermgmt.LicenceType = "flex"
+
+// flexEnv is an installation with floating seats and so many people who share them.
+func flexEnv(t *testing.T, seats, people int) *usermgmttest.Env {
+	t.Helper()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, flex, usermgmt.PoolTerms{Size: seats, Floating: true}))
+	for i := range people {
+		e.AddUser("user"+strconv.Itoa(i), func(n *usermgmt.NewUser) { n.Licence = flex })
+	}
+	return e
+}
+
+func tryLogin(t *testing.T, e *usermgmttest.Env, name string) (*usermgmt.LoginResult, error) {
+	t.Helper()
+	return e.Auth().Login(t.Context(), usermgmt.LoginRequest{Name: name, Password: usermgmttest.Password, Origin: here})
+}
+
+// poolOf is the report of one pool.
+func poolOf(t *testing.T, e *usermgmttest.Env, licence usermgmt.LicenceType) usermgmt.PoolReport {
+	t.Helper()
+	pools, err := e.Licences().Report(t.Context(), e.Root(), usermgmt.OrgID{})
+	require.NoError(t, err)
+	for _, p := range pools {
+		if p.Type == licence {
+			return p
+		}
+	}
+	t.Fatalf("no pool %s", licence)
+	return usermgmt.PoolReport{}
+}
+
+func TestFloatingSeatsAreHeldWhileLoggedIn(t *testing.T) {
+	t.Parallel()
+	e := flexEnv(t, 2, 3)
+	ctx := t.Context()
+	first := e.Login("user0")
+	e.Login("user0") // the same user twice is one seat
+	e.Login("user1")
+	assert.Equal(t, 2, poolOf(t, e, flex).InUse)
+	assert.Equal(t, 3, poolOf(t, e, flex).Used, "members are assigned whatever the size")
+	_, err := tryLogin(t, e, "user2")
+	require.ErrorIs(t, err, usermgmt.ErrLimit)
+	assert.Equal(t, "licence", usermgmt.FieldErrors(err)[0].Field)
+	_, login, err := e.Users().Status(ctx, e.Root(), named(t, e, "user2").User.ID)
+	require.NoError(t, err)
+	assert.Zero(t, login.Failures, "the password was right: no attempt is counted")
+	entries, err := e.Audit().List(ctx, e.Root(), usermgmt.AuditQuery{Verb: "auth.login", Outcome: usermgmt.OutcomeRefused})
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "but the refusal is recorded")
+
+	require.NoError(t, e.Auth().Logout(ctx, first.Actor))
+	_, err = tryLogin(t, e, "user2")
+	require.ErrorIs(t, err, usermgmt.ErrLimit, "the other session still holds the seat")
+	_, err = e.Sessions().EndAll(ctx, e.Root(), named(t, e, "user0").User.ID)
+	require.NoError(t, err)
+	e.Login("user2")
+	assert.Equal(t, 2, poolOf(t, e, flex).InUse)
+}
+
+// Nothing has to give a seat back: what crashes or goes home idles out.
+func TestFloatingSeatsAreFreeWhenSessionsIdleOut(t *testing.T) {
+	t.Parallel()
+	e := flexEnv(t, 1, 2)
+	r := e.Login("user0")
+	e.Clock.Advance(30 * time.Minute)
+	_, err := e.Auth().Session(t.Context(), r.Token.Reveal(), here)
+	require.NoError(t, err)
+	e.Clock.Advance(59 * time.Minute)
+	_, err = tryLogin(t, e, "user1")
+	require.ErrorIs(t, err, usermgmt.ErrLimit, "it was used meanwhile")
+	e.Clock.Advance(time.Minute)
+	e.Login("user1")
+	_, err = e.Auth().Session(t.Context(), r.Token.Reveal(), here)
+	require.ErrorIs(t, err, usermgmt.ErrUnauthenticated, "a seat that is given away does not come back")
+	assert.Equal(t, 1, poolOf(t, e, flex).InUse)
+}
+
+func TestKeysAndProxyLoginsTakeNoFloatingSeat(t *testing.T) {
+	t.Parallel()
+	e := flexEnv(t, 1, 2)
+	ctx := t.Context()
+	e.Login("user0")
+	u1 := named(t, e, "user1").User.ID
+	key, err := e.APIKeys().Generate(ctx, e.Root(), usermgmt.KeyRequest{User: u1})
+	require.NoError(t, err)
+	_, err = e.Auth().APIKey(ctx, key.Text.Reveal(), here)
+	require.NoError(t, err)
+	proxied, err := e.Proxy().Login(ctx, e.Login("root").Actor, usermgmt.ProxyRequest{Target: u1, Acknowledged: true})
+	require.NoError(t, err)
+	assert.Equal(t, 1, poolOf(t, e, flex).InUse)
+	require.NoError(t, e.Auth().Logout(ctx, proxied.Actor))
+}
+
+func TestOverdraftIsGivenAndReported(t *testing.T) {
+	t.Parallel()
+	e := flexEnv(t, 1, 4)
+	terms := usermgmt.PoolTerms{Size: 1, Overdraft: 1, Floating: true}
+	set := func() {
+		t.Helper()
+		require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, flex, terms))
+	}
+	set()
+	e.Login("user0")
+	e.Login("user1")
+	_, err := tryLogin(t, e, "user2")
+	require.ErrorIs(t, err, usermgmt.ErrLimit)
+	assert.Equal(t, 1, poolOf(t, e, flex).Over)
+	terms.Overdraft = -1
+	set()
+	e.Login("user2")
+	assert.Equal(t, 2, poolOf(t, e, flex).Over)
+	terms = usermgmt.PoolTerms{Size: 0, Floating: true}
+	set()
+	_, err = tryLogin(t, e, "user3")
+	require.ErrorIs(t, err, usermgmt.ErrLimit, "a smaller pool gives no further seat")
+	assert.Equal(t, 3, poolOf(t, e, flex).InUse, "and takes none away")
+
+	plain := usermgmt.PoolTerms{Size: 1, Overdraft: 1}
+	require.NoError(t, e.Licences().SetPool(t.Context(), e.Root(), e.Organization.ID, usermgmt.LicencePlatform, plain))
+	e.AddUser("named", nil) // root has one
+	p := poolOf(t, e, usermgmt.LicencePlatform)
+	assert.Equal(t, usermgmt.PoolReport{LicencePool: usermgmt.LicencePool{Org: e.Organization.ID, Type: usermgmt.LicencePlatform,
+		PoolTerms: plain, Used: 2}, InUse: 2, Over: 1}, p)
+	_, err = e.Users().Create(t.Context(), e.Root(), usermgmt.NewUser{Username: "third", Email: "third@acme.test", FirstName: "T", LastName: "T",
+		OwnerUnit: e.MainUnit.ID, NewMembership: usermgmt.NewMembership{Profile: e.Profile(usermgmt.ProfileRegularUser),
+			PrimaryTeam: e.RootTeam.ID, Roles: []usermgmt.RoleAssignment{{Role: e.Regular.ID}}}})
+	require.ErrorIs(t, err, usermgmt.ErrLimit)
+}
+
+func TestOfManyWhoLogInForTheLastFloatingSeatOneGetsIt(t *testing.T) {
+	t.Parallel()
+	const crowd = 64
+	e := flexEnv(t, 3, crowd)
+	var in, full atomic.Int64
+	var wg sync.WaitGroup
+	for i := range crowd {
+		wg.Go(func() {
+			_, err := e.Auth().Login(t.Context(), usermgmt.LoginRequest{Name: "user" + strconv.Itoa(i), Password: usermgmttest.Password, Origin: here})
+			for errors.Is(err, usermgmt.ErrOverloaded) || errors.Is(err, usermgmt.ErrTransient) {
+				_, err = e.Auth().Login(t.Context(), usermgmt.LoginRequest{Name: "user" + strconv.Itoa(i), Password: usermgmttest.Password, Origin: here})
+			}
+			switch {
+			case err == nil:
+				in.Add(1)
+			case errors.Is(err, usermgmt.ErrLimit):
+				full.Add(1)
+			default:
+				t.Errorf("a login: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, int64(3), in.Load())
+	assert.Equal(t, int64(crowd-3), full.Load())
+	assert.Equal(t, 3, poolOf(t, e, flex).InUse)
+}
