@@ -125,6 +125,7 @@ func AuditVerbs() []string {
 		verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
 		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
 		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,
+		verbUserEmail, verbUserEmailRequest, verbUserVerify,
 		verbProfileCreate, verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack,
 		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
 		verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserUnlock, verbUserAssign, verbUserAvatar, verbUserCreate,

@@ -27,6 +27,7 @@ var withoutActor = map[string]string{
 	"Passwords.Suggest":     "random text by a policy",
 	"Passwords.Forgot":      "for whoever types a name; answers everybody the same",
 	"Passwords.Redeem":      "for whoever was mailed the link",
+	"Users.ConfirmEmail":    "for whoever was mailed the link",
 }
 
 // The three that prove a secret, and ActorFor, take no actor, but have rows all
@@ -136,6 +137,16 @@ func authRows() []row {
 		onUsers("Passwords.Set", func(c *cell) (string, error) {
 			return only(c.m.Passwords().Set(c.ctx, c.a, c.user(), "Another-Long-7-Phrase", "", false))
 		}),
+		{method: "Users.ChangeEmail", fresh: true, call: func(c *cell) (string, error) {
+			return only(c.m.Users().ChangeEmail(c.ctx, c.a, usermgmt.EmailChange{Email: "fresh@acme.test", Password: usermgmttest.Password}))
+		}},
+		{method: "Users.VerifyEmail", targets: []string{"own", "another's"}, call: func(c *cell) (string, error) {
+			address := "nobody@acme.test"
+			if u, err := c.Store.UserByID(c.ctx, c.a.Subject()); err == nil && c.target == "own" {
+				address = u.Email
+			}
+			return only(c.m.Users().VerifyEmail(c.ctx, c.a, address))
+		}},
 		onUsers("Passwords.Reset", func(c *cell) (string, error) {
 			return only(c.m.Passwords().Reset(c.ctx, c.a, c.user()))
 		}),

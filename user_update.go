@@ -71,12 +71,15 @@ func (c *UserUpdate) own() bool {
 // of the single sign-on fields or of the external id also needs a user who does
 // not hold rights that the actor lacks; a change of a login name is told to the
 // old and the new address. Those, and further addresses, are not changed with an
-// API key or during a proxy login.
+// API key or during a proxy login. One's own primary address is changed with
+// [Users.ChangeEmail]. The fields of a user whom a directory owns
+// ([Config.Directories]) are changed by a system actor only.
 //
 // Update is atomic. It records "user.update" with the changed fields.
 //
 // Errors: [ErrNotFound], [ErrPermission], [ErrStale], [ErrInvalid] with every
-// problem, [ErrConflict] for a taken name.
+// problem, [ErrConflict] for a taken name or, with the Rule "directory", for a user
+// whom a directory owns.
 func (s *Users) Update(ctx context.Context, a Actor, id UserID, version int64, c UserUpdate) (*User, error) {
 	var out *User
 	err := s.m.change(ctx, a, "Users.Update", verbUserUpdate, func(ctx context.Context, w *work) error {
@@ -176,6 +179,9 @@ func (w *work) waysInChange(ctx context.Context, before, u *User) error {
 	}
 	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
 		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserEdit}
+	}
+	if u.ID == w.v.subject && u.EmailKey != before.EmailKey && w.verb != verbUserEmail {
+		return &Error{Kind: ErrPermission, Field: "email", Rule: "unconfirmed", Permission: PermUserEdit}
 	}
 	if u.ID != w.v.subject && (names || linked) {
 		if err := w.notStronger(ctx, before); err != nil {
