@@ -24,6 +24,7 @@ func builtinObjects() []Object {
 		{Name: "role", Ownership: OwnedByOrganization, Label: "Roles", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "profile", Ownership: OwnedByOrganization, Label: "Access profiles", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "application", Ownership: OwnedByOrganization, Label: "Applications", Actions: []string{"view", "manage"}},
+		{Name: "field", Ownership: OwnedByOrganization, Label: "Custom fields", Actions: []string{"manage"}},
 		{Name: "group", Ownership: OwnedByOrganization, Label: "Groups",
 			Actions: []string{"view", "create", "edit", "delete"}, SystemOnly: []string{"create", "edit", "delete"}},
 		{Name: "policy", Ownership: OwnedByOrganization, Label: "Password policy", Actions: []string{"edit"}},

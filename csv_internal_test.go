@@ -251,7 +251,7 @@ func BenchmarkImportCSV(b *testing.B) {
 				r.draft(&u, "", x.q.Now, &p)
 				r.membership(x.refs, &p)
 				nameIn(x.refs.units, r.special(colOwnerUnit), "owner_unit", &p)
-				prepareUser(&u, &policy, members[0].User.CreatedAt.AddDate(100, 0, 0), &p)
+				prepareUser(&u, nil, &policy, members[0].User.CreatedAt.AddDate(100, 0, 0), &p)
 				if err := p.err(); err != nil {
 					b.Fatal(err)
 				}

@@ -48,7 +48,8 @@ const (
 // names. It holds every member on whom the actor has both [PermUserExport] and
 // [PermUserView], disabled and deactivated ones among them, whatever any list
 // shows; and the fields that the organization marked
-// ([OrganizationUpdate].ExportFields), by default [DefaultExportFields].
+// ([OrganizationUpdate].ExportFields), by default [DefaultExportFields] and the
+// custom fields that are exportable.
 //
 // A text that a spreadsheet would take for a formula is written with a single
 // quote before it. Lists are separated by ";". Units, teams, roles, profiles
@@ -125,9 +126,13 @@ func (x *exporter) begin(ctx context.Context, w *work) error {
 	x.org = *org
 	view := x.v.filter(PermUserView)
 	x.narrow = !view.System && !(view.All && x.q.Org == x.v.org) && !reflect.DeepEqual(view, *x.q.Visible)
+	custom, err := x.m.csvFields(ctx, w.tx, x.org.ID)
+	if err != nil {
+		return err
+	}
 	marked := x.org.ExportFields
 	if marked == nil {
-		marked = DefaultExportFields()
+		marked = append(DefaultExportFields(), custom.exportable()...)
 	}
 	chosen := x.opt.Fields
 	if chosen == nil {
@@ -137,19 +142,28 @@ func (x *exporter) begin(ctx context.Context, w *work) error {
 	var p problems
 	for _, name := range chosen {
 		f, ok := exportFields[name]
+		if !ok {
+			if f, ok = custom.export(name); !ok && x.opt.Fields == nil && strings.HasPrefix(name, customPrefix) {
+				continue // marked, and no longer defined or exportable
+			}
+		}
 		if !ok || !slices.Contains(marked, name) {
 			p.add("fields", "not_marked", "is not among the fields that the organization marked")
 			continue
 		}
 		x.fields = append(x.fields, f)
 	}
-	if len(chosen) == 0 {
+	if len(x.fields) == 0 && len(p.errs) == 0 {
 		p.add("fields", "required", "no field is marked for export")
 	}
 	if err := p.err(); err != nil {
 		return err
 	}
-	w.record(nil, map[string]string{"fields": strings.Join(chosen, " ")})
+	names := make([]string, len(x.fields))
+	for i := range x.fields {
+		names[i] = x.fields[i].name
+	}
+	w.record(nil, map[string]string{"fields": strings.Join(names, " ")})
 	w.entries[len(w.entries)-1].Outcome = OutcomeAttempted
 	return nil
 }

@@ -25,7 +25,7 @@ var unmarked = []string{"id", "display_name", "organization", "created_at", "upd
 	"password", "auth_status", "last_login_at", "login_count"}
 
 // ExportFields returns the names of the fields that an export can hold:
-// those of [UserFields], then the rest.
+// those of [UserFields], then the rest. Custom fields are not among them.
 func ExportFields() []string {
 	out := make([]string, len(exportFieldList))
 	for i := range exportFieldList {
@@ -35,7 +35,7 @@ func ExportFields() []string {
 }
 
 // DefaultExportFields returns the fields of an export when an organization
-// marks none: every field that an import reads but the password.
+// marks none: every field that an import reads but the password; custom fields come besides.
 func DefaultExportFields() []string {
 	return slices.DeleteFunc(ExportFields(), func(name string) bool { return slices.Contains(unmarked, name) })
 }

@@ -96,7 +96,8 @@ type ImportRow struct {
 // Users reads users from a CSV file: UTF-8, separated by commas, with a header
 // of field names.
 //
-// Columns are the fields of [UserFields] and those of [DefaultExportFields];
+// Columns are the fields of [UserFields] and those of [DefaultExportFields], and
+// "custom." with the name of a custom field of the host's or the organization's;
 // "business_unit" is the owner_unit, "team" the primary_team, and "password" or
 // "password_hash" a hash in any form that is known here. A plain password is
 // refused. What [Exports.CSV] can hold besides is read over. Single quotes that
@@ -106,7 +107,7 @@ type ImportRow struct {
 //
 // A row is about the user with its source and external_id or, failing that,
 // with its username. An empty cell clears a field of the record of a user who
-// exists; an empty kind, enabled, owner_unit, password, or anything of the
+// exists, custom fields and groups among them; an empty kind, enabled, owner_unit, password, or anything of the
 // membership stands for the options' default in a new user and leaves the user
 // alone otherwise. Of a user who exists only what differs is changed, and a row
 // without difference writes nothing, so that a file can be read again after an
@@ -182,6 +183,7 @@ type importer struct {
 	org    OrgID
 	policy *Policy
 	refs   *csvRefs
+	fields csvFields
 	report *ImportReport
 	header *importHeader
 
@@ -268,6 +270,9 @@ func (imp *importer) begin(ctx context.Context, w *work) error {
 		}
 	}
 	if err := p.err(); err != nil {
+		return err
+	}
+	if imp.fields, err = w.m.csvFields(ctx, w.tx, imp.org); err != nil {
 		return err
 	}
 	imp.refs, err = loadRefs(ctx, w.tx, w.v, imp.org)

@@ -57,6 +57,7 @@ type importHeader struct {
 	source int
 	extID  int
 	user   int
+	custom []customColumn
 }
 
 type fieldColumn struct {
@@ -88,12 +89,17 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		if renamed && name == "" {
 			continue
 		}
+		if f := imp.fields.find(name); f != nil && !used[name] {
+			h.custom = append(h.custom, customColumn{i, f})
+			used[name] = true
+			continue
+		}
 		field := slices.IndexFunc(userFields, func(f UserField) bool { return f.Name == name })
 		special, ok := importColumnNames[name]
 		switch _, known := exportFields[name]; {
 		case field < 0 && !ok && known: // what nobody can set
 			continue
-		case field < 0 && !ok:
+		case field < 0 && !ok && !used[name]:
 			if renamed || !imp.opt.IgnoreUnknown {
 				faults = append(faults, fault{i, "unknown_column", "no field of this name can be imported"})
 			}

@@ -45,6 +45,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	n := imp.opt.Defaults
 	c := r.membership(imp.refs, p)
 	c.overDefaults(&n)
+	r.customDefaults(&n)
 	hash := r.hash(u.Kind, p)
 	if text := r.special(colResponsible); text != "" {
 		id, err := w.person(ctx, b.imp.org, text)
@@ -76,7 +77,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	}
 	if len(p.errs) > 0 || rule != "" {
 		check := *u
-		prepareUser(&check, imp.policy, w.now, p)
+		prepareUser(&check, nil, imp.policy, w.now, p)
 		if err := p.err(); err != nil {
 			return 0, err
 		}
@@ -191,7 +192,10 @@ func (b *importBatch) update(ctx context.Context, w *work, r *importRow, stored 
 	if err != nil {
 		return 0, err
 	}
-	prepareUser(&next, imp.policy, w.now, p)
+	person := stored.Kind != KindService
+	next.Custom = imp.fields.host.check(stored.Custom, merged(stored.Custom, r.custom(false)), false, person, p)
+	c.Custom = r.customChanges(imp.fields.org, &mem, person, p)
+	prepareUser(&next, imp.fields.host, imp.policy, w.now, p)
 	if err := p.err(); err != nil {
 		return 0, err
 	}
@@ -287,6 +291,9 @@ func (b *importBatch) change(ctx context.Context, w *work, stored, next *User) (
 	} else {
 		next.Groups = stored.Groups // in their order
 	}
+	if changes := differing(stored.Custom, next.Custom); changes != nil {
+		same, own = false, own && b.imp.fields.host.ownOnly(changes)
+	}
 	if stored.Responsible != next.Responsible || stored.ReportsTo != next.ReportsTo {
 		same, own = false, false
 	}
@@ -324,7 +331,7 @@ func (c *MembershipUpdate) differs(m *Membership) bool {
 	dropSet(&c.Roles, m.Roles)
 	dropSet(&c.Teams, m.Teams)
 	dropSet(&c.Units, m.Units)
-	return *c != MembershipUpdate{}
+	return !c.empty()
 }
 
 func drop[T comparable](p **T, is T) {

@@ -17,7 +17,31 @@ func recordRows() []row {
 		}
 		return g.ID
 	}
+	fields := []string{"own", "foreign", "unknown"}
+	field := func(c *cell) usermgmt.FieldID {
+		if c.target == "unknown" {
+			return usermgmt.FieldID{1}
+		}
+		f := usermgmt.CustomField{ID: usermgmt.FieldID{2}, Org: c.orgs[c.target].ID, Name: "size", Label: "size", Type: usermgmt.FieldBool}
+		if err := c.Store.SaveField(c.ctx, f); err != nil {
+			panic(err)
+		}
+		return f.ID
+	}
 	return []row{
+		{method: "Fields.List", targets: fields, call: func(c *cell) (string, error) {
+			list, err := c.m.Fields().List(c.ctx, c.a, c.orgs[c.target].ID)
+			return count(len(list), err)
+		}},
+		{method: "Fields.Create", targets: fields, call: func(c *cell) (string, error) {
+			return drop(c.m.Fields().Create(c.ctx, c.a, c.orgs[c.target].ID, usermgmt.CustomField{Name: "new", Type: usermgmt.FieldText}))
+		}},
+		{method: "Fields.Update", targets: fields, call: func(c *cell) (string, error) {
+			return drop(c.m.Fields().Update(c.ctx, c.a, field(c), 1, usermgmt.CustomField{Name: "size", Type: usermgmt.FieldBool, Own: true}))
+		}},
+		{method: "Fields.Delete", targets: fields, call: func(c *cell) (string, error) {
+			return only(c.m.Fields().Delete(c.ctx, c.a, field(c)))
+		}},
 		{method: "Groups.Create", call: func(c *cell) (string, error) {
 			return drop(c.m.Groups().Create(c.ctx, c.a, usermgmt.NewGroup{Name: "new"}))
 		}},

@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -77,6 +78,9 @@ func membershipFields(m *Membership) map[string]string {
 	out["roles"], out["teams"], out["units"] = strings.Join(roles, " "), strings.Join(teams, " "), strings.Join(units, " ")
 	for k, v := range m.Settings {
 		out["setting."+k] = v.Value
+	}
+	for name, value := range m.Custom {
+		out[customPrefix+name] = value
 	}
 	return out
 }
@@ -158,6 +162,13 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 			return &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserMembership}
 		}
 		var p problems
+		w.remember()
+		set, err := w.customOf(ctx, org)
+		if err != nil {
+			return err
+		}
+		m.Custom = n.Custom
+		w.customOfMember(set, &u, nil, &m, true, &p)
 		if err := w.checkMembership(ctx, &u, nil, &m, n.Access, PermUserMembership, &p); err != nil {
 			return err
 		}
@@ -194,7 +205,12 @@ type MembershipUpdate struct {
 	Licence              *LicenceType
 	InitialApp           *ApplicationID
 	TimeZone, DateFormat *string
+	// Custom sets values of the organization's custom fields, by name, and takes
+	// one away where it is empty; fields that it does not name stay.
+	Custom map[string]string
 }
+
+func (c *MembershipUpdate) empty() bool { return reflect.ValueOf(*c).IsZero() }
 
 func (c *MembershipUpdate) apply(m *Membership, w *work) {
 	set(&m.Enabled, c.Enabled)
@@ -220,6 +236,7 @@ func (c *MembershipUpdate) apply(m *Membership, w *work) {
 	if c.DateFormat != nil {
 		w.setOwn(m, SettingDateFormat, *c.DateFormat)
 	}
+	m.Custom = merged(m.Custom, c.Custom)
 }
 
 // rights reports whether c changes what a member may do, and places whether it
@@ -236,7 +253,8 @@ func (c *MembershipUpdate) places() bool {
 // Profile and roles need [PermUserGrant], teams, units, licence and the enabled
 // flag [PermUserMembership], all on the user as a member of the organization;
 // the initial application, time zone and date format need either, or
-// [PermUserEditProfile] on oneself. Whatever is added lies within the actor's
+// [PermUserEditProfile] on oneself; custom fields need [PermUserEdit], or
+// [PermUserEditProfile] on oneself for those with [CustomField].Own. Whatever is added lies within the actor's
 // scope and rights; removing is always allowed, except the last role, the
 // primary team, and the last active administrator. Nobody changes their own
 // profile, roles, teams or units upward: the subset rule sees to that.
@@ -257,8 +275,10 @@ func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, v
 		if mem.Membership.Version != version {
 			return &Error{Kind: ErrStale, Field: "version"}
 		}
-		out, err = w.updateMembership(ctx, mem, &c)
-		return err
+		if out, err = w.updateMembership(ctx, mem, &c); err != nil {
+			return err
+		}
+		return w.m.WithStore(w.tx).presentIn(ctx, out)
 	})
 	if err != nil {
 		return nil, err
@@ -274,6 +294,13 @@ func (w *work) updateMembership(ctx context.Context, mem *Member, c *MembershipU
 	m.Settings = maps.Clone(m.Settings)
 	c.apply(&m, w)
 	var p problems
+	if len(c.Custom) > 0 {
+		set, err := w.customOf(ctx, m.Org)
+		if err != nil {
+			return nil, err
+		}
+		w.customOfMember(set, &mem.User, before.Custom, &m, false, &p)
+	}
 	if err := w.checkMembership(ctx, &mem.User, &before, &m, nil, PermUserMembership, &p); err != nil {
 		return nil, err
 	}
@@ -333,12 +360,34 @@ func (w *work) changeableMember(ctx context.Context, user UserID, org OrgID, c *
 			return nil, err
 		}
 	}
+	if len(c.Custom) > 0 {
+		if err := w.mayCustom(ctx, user, r, c.Custom); err != nil {
+			return nil, err
+		}
+		if c.TimeZone == nil && c.DateFormat == nil && c.InitialApp == nil {
+			return mem, nil
+		}
+	}
 	if !c.rights() && !c.places() && !(user == w.v.subject && w.v.can(PermUserEditProfile, r)) && !w.v.can(PermUserGrant, r) {
 		if err := w.need(PermUserMembership, PermUserView, r); err != nil {
 			return nil, err
 		}
 	}
 	return mem, nil
+}
+
+// mayCustom checks that the actor may change the values of a member.
+func (w *work) mayCustom(ctx context.Context, user UserID, r *Record, changes map[string]string) error {
+	if user == w.v.subject && w.v.can(PermUserEditProfile, r) {
+		set, err := w.customOf(ctx, r.Org)
+		if err != nil {
+			return err
+		}
+		if set.ownOnly(changes) {
+			return nil
+		}
+	}
+	return w.need(PermUserEdit, PermUserView, r)
 }
 
 // losesAdministrator refuses a change after which the organization has no
@@ -387,55 +436,4 @@ func (s *Members) End(ctx context.Context, a Actor, user UserID, org OrgID) erro
 		w.record(membershipFields(m), nil)
 		return nil
 	})
-}
-
-// Get returns a user's membership. The zero org is the actor's. The actor needs
-// [PermUserView] on the user as a member, or is the user.
-//
-// Errors: [ErrNotFound].
-func (s *Members) Get(ctx context.Context, a Actor, user UserID, org OrgID) (*Membership, error) {
-	const op = "Members.Get"
-	v, err := s.m.read(a)
-	if err != nil {
-		return nil, withOp(op, err)
-	}
-	if org.IsZero() {
-		org = v.org
-	}
-	mem, r, err := s.m.memberRecord(ctx, s.m.store, user, org)
-	if err != nil {
-		return nil, withOp(op, err)
-	}
-	if !v.sees(PermUserView, r) {
-		return nil, withOp(op, &Error{Kind: ErrNotFound})
-	}
-	return &mem.Membership, nil
-}
-
-// ListOf returns the memberships of a user: of oneself all of them, of others
-// those that the actor may see.
-//
-// Errors: [ErrNotFound] if there is none to see.
-func (s *Members) ListOf(ctx context.Context, a Actor, user UserID) ([]Membership, error) {
-	const op = "Members.ListOf"
-	v, err := s.m.read(a)
-	if err != nil {
-		return nil, withOp(op, err)
-	}
-	u, err := s.m.store.UserByID(ctx, user)
-	if err != nil {
-		return nil, withOp(op, err)
-	}
-	all, err := s.m.store.MembershipsOf(ctx, user)
-	if err != nil {
-		return nil, withOp(op, err)
-	}
-	now := s.m.now()
-	out := slices.DeleteFunc(all, func(m Membership) bool {
-		return !v.self(user) && !(user == v.subject && m.Org == v.org) && !v.can(PermUserView, recordOf(&u, &m, m.Org, now))
-	})
-	if len(out) == 0 {
-		return nil, withOp(op, &Error{Kind: ErrNotFound})
-	}
-	return out, nil
 }

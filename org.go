@@ -28,7 +28,7 @@ type Organization struct {
 	// Policy is the password and session policy; nil is [Config.Policy].
 	Policy *Policy
 	// ExportFields are the fields that an export of users holds, in order;
-	// nil is [DefaultExportFields].
+	// nil is [DefaultExportFields] and the exportable custom fields.
 	ExportFields []string
 
 	CreatedAt, UpdatedAt time.Time

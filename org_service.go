@@ -108,6 +108,10 @@ func prepareOrg(o *Organization, p *problems) {
 		o.Policy.validate(p)
 	}
 	for _, name := range o.ExportFields {
+		custom, is := strings.CutPrefix(name, customPrefix)
+		if is && fieldWord.MatchString(custom) {
+			continue // a definition that comes later counts too
+		}
 		if !slices.Contains(ExportFields(), name) {
 			p.add("export_fields", "unknown", "no field "+name)
 		}
@@ -145,7 +149,8 @@ type OrganizationUpdate struct {
 	PrimaryAdmin      *UserID
 	// Policy replaces the policy; a pointer to nil goes back to [Config.Policy].
 	Policy **Policy
-	// ExportFields marks the fields of exports, by the names in [ExportFields];
+	// ExportFields marks the fields of exports, by the names in [ExportFields] and,
+	// with "custom." before them, of custom fields;
 	// a pointer to nil goes back to [DefaultExportFields].
 	ExportFields *[]string
 }

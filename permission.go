@@ -60,6 +60,7 @@ const (
 	PermLicenceView       Permission = "licence.view"   //
 	PermLicenceManage     Permission = "licence.manage" // pool sizes; only system-wide
 	PermAuditView         Permission = "audit.view"
+	PermFieldManage       Permission = "field.manage" // the organization's custom fields
 	PermGroupView         Permission = "group.view"
 	PermGroupCreate       Permission = "group.create" // only system-wide
 	PermGroupEdit         Permission = "group.edit"   // only system-wide

@@ -57,6 +57,7 @@ type orgPolicy struct {
 	byTeam   map[TeamID][]AccessEntry
 	limited  []bool                   // by permission: its object lives in some application
 	reach    map[ApplicationID][]bool // by permission: the application holds its object
+	fields   fieldSet
 
 	mu      sync.Mutex
 	vectors map[string]*vectors
@@ -85,6 +86,10 @@ func compilePolicy(cat *authz.Catalogue, set PolicySet) *orgPolicy {
 		reach:    make(map[ApplicationID][]bool, len(set.Applications)),
 		vectors:  map[string]*vectors{},
 	}
+	for _, f := range set.Fields {
+		p.fields = append(p.fields, f.ready())
+	}
+	p.fields.sort()
 	for i := range set.Roles {
 		r := &set.Roles[i]
 		p.roles[r.ID] = &compiled{role: r, masks: resolveGrants(cat, r.Grants, set.Org.Provider)}

@@ -119,7 +119,7 @@ type OrgStore interface {
 	// Stamps start at 1. It cannot fail for a stale version.
 	BumpStamps(ctx context.Context, id OrgID, trees bool) error
 	// Policy reads, in one consistent view, everything that rights in the
-	// organization depend on besides memberships.
+	// organization depend on besides memberships, and its custom fields.
 	Policy(ctx context.Context, id OrgID) (PolicySet, error)
 	// Trees reads the shape of the unit and team trees in one consistent view.
 	Trees(ctx context.Context, id OrgID) (TreeSet, error)
@@ -133,6 +133,7 @@ type PolicySet struct {
 	Applications []Application   // of the organization and system-wide
 	TeamAccess   []AccessEntry   // of the organization, those that name a team
 	Sharing      []SharingPolicy
+	Fields       []CustomField // of the organization
 	// The stamps, as in [Standing].
 	Policy, SystemPolicy int64
 }

@@ -339,7 +339,7 @@ func (s *Teams) changeMember(ctx context.Context, a Actor, team TeamID, user Use
 	if err != nil {
 		return withOp(op, err)
 	}
-	if c == (MembershipUpdate{}) {
+	if c.empty() {
 		return nil
 	}
 	_, err = s.m.Members().Update(ctx, a, user, t.Org, mem.Membership.Version, c)

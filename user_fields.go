@@ -165,6 +165,9 @@ func fieldsOf(u *User) map[string]string {
 	out["owner_unit"], out["reports_to"] = u.OwnerUnit.String(), u.ReportsTo.String()
 	out["responsible"], out["avatar"] = u.Responsible.String(), u.AvatarType
 	out["groups"] = idList(u.Groups)
+	for name, value := range u.Custom {
+		out[customPrefix+name] = value
+	}
 	if !u.DeactivatedAt.IsZero() {
 		out["deactivated_at"] = u.DeactivatedAt.Format(time.RFC3339)
 	}
@@ -173,7 +176,7 @@ func fieldsOf(u *User) map[string]string {
 
 // prepareUser checks everything about a user that needs no store and fills in
 // the canonical keys. All problems are reported.
-func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
+func prepareUser(u *User, fields fieldSet, policy *Policy, now time.Time, p *problems) {
 	p.key("username", u.Username, &u.UsernameKey, canon.Username)
 	u.EmailKey = ""
 	person := u.Kind != KindService
@@ -233,7 +236,7 @@ func prepareUser(u *User, policy *Policy, now time.Time, p *problems) {
 	b = appendFold(b, u.LastName)
 	first, last := b[:n], b[n:]
 	u.NameKey = nameKey(u, first, last)
-	u.SearchKey = searchKey(u, first, last)
+	u.SearchKey = searchKey(u, first, last, fields)
 }
 
 // texts checks the items of a list, which have a limit together.
@@ -295,7 +298,7 @@ func nameKey(u *User, first, last []byte) string {
 
 // searchKey is what [UserQuery.Search] looks into. first and last are the
 // folded names.
-func searchKey(u *User, first, last []byte) string {
+func searchKey(u *User, first, last []byte, fields fieldSet) string {
 	b := make([]byte, 0, 512) // stays on the stack
 	if joins(first) && joins(last) {
 		b = append(append(append(b, first...), ' '), last...)
@@ -316,7 +319,7 @@ func searchKey(u *User, first, last []byte) string {
 		b = appendFold(b, u.MiddleName)
 		b = appendWords(b, b[n:])
 	}
-	return string(b)
+	return string(fields.appendSearch(b, u.Custom))
 }
 
 // appendWords appends each word inside a folded name as a line of its own, but

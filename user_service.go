@@ -87,6 +87,9 @@ type NewMembership struct {
 	// TimeZone is an IANA name, DateFormat one of [DateFormats]; both are kept
 	// among the user's settings in the organization. Empty is the default.
 	TimeZone, DateFormat string
+	// Custom are values of the organization's custom fields, by name, and in
+	// [Users.Create] of the host's. Fields left out get their Default.
+	Custom map[string]string
 }
 
 // ApplicationAccess gives roles in an application.
@@ -226,7 +229,15 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, in ent
 	if err := w.checkEntrance(u, in, r, p); err != nil {
 		return err
 	}
-	prepareUser(u, w.m.policyOf(&org), w.now, p)
+	w.remember()
+	set, err := w.customOf(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	u.Custom, mem.Custom = w.m.splitCustom(n.Custom)
+	u.Custom = w.m.fields.check(nil, u.Custom, true, u.Kind != KindService, p)
+	w.customOfMember(set, u, nil, &mem, true, p)
+	prepareUser(u, w.m.fields, w.m.policyOf(&org), w.now, p)
 	if err := w.checkPeople(ctx, u, &mem, p); err != nil {
 		return err
 	}
@@ -309,29 +320,10 @@ func (s *Users) Get(ctx context.Context, a Actor, id UserID) (*User, error) {
 		if err != nil {
 			return nil, withOp(op, err)
 		}
-		return &own, nil
+		return s.m.present(&own), nil
 	}
 	u, err := s.m.visibleUser(ctx, v, id, PermUserView)
-	return u, withOp(op, err)
-}
-
-// FieldValue is a field of a user's view.
-type FieldValue struct{ Name, Value string }
-
-// View returns the fields of a user that are not empty, in the order of forms,
-// for showing. Rights and errors are those of [Users.Get].
-func (s *Users) View(ctx context.Context, a Actor, id UserID) ([]FieldValue, error) {
-	u, err := s.Get(ctx, a, id)
-	if err != nil {
-		return nil, err
-	}
-	var out []FieldValue
-	for i := range userFields {
-		if value := userFields[i].get(u); value != "" {
-			out = append(out, FieldValue{userFields[i].Name, value})
-		}
-	}
-	return out, nil
+	return s.m.present(u), withOp(op, err)
 }
 
 // Page is a page of a list.
@@ -343,7 +335,8 @@ type Page[T any] struct {
 
 // List returns a page of the users whom the actor may see. q.Org defaults to the
 // actor's organization, and must be it but for actors of scope System; q.Now and
-// q.Visible are set by List. q.Search is compared in canonical form; with one or
+// q.Visible are set by List. q.Custom may name custom fields of the host's and of
+// q.Org; List divides it. q.Search is compared in canonical form; with one or
 // two letters it finds what a word of a name, the username or an e-mail address
 // begins with, with more also what is inside.
 //
@@ -351,7 +344,8 @@ type Page[T any] struct {
 // changed in between. q.Limit defaults to [DefaultPageSize].
 //
 // Errors: [ErrPermission] without [PermUserView] on anybody; [ErrLimit] for more
-// than [MaxPageSize]; [ErrNotFound] for another organization.
+// than [MaxPageSize]; [ErrNotFound] for another organization; [ErrInvalid] for a
+// custom field that is not defined, or a value that its type cannot read.
 func (s *Users) List(ctx context.Context, a Actor, q UserQuery) (*Page[User], error) {
 	const op = "Users.List"
 	v, err := s.m.read(a)
@@ -364,11 +358,17 @@ func (s *Users) List(ctx context.Context, a Actor, q UserQuery) (*Page[User], er
 	if err := pageLimit(&q.Limit); err != nil {
 		return nil, withOp(op, err)
 	}
+	if err := s.m.customQuery(ctx, &q); err != nil {
+		return nil, withOp(op, err)
+	}
 	want := q.Limit
 	q.Limit++
 	items, err := s.m.store.ListUsers(ctx, q)
 	if err != nil {
 		return nil, withOp(op, err)
+	}
+	for i := range items {
+		s.m.present(&items[i])
 	}
 	page := &Page[User]{Items: items}
 	if len(items) > want {

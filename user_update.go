@@ -22,6 +22,10 @@ type UserUpdate struct {
 	Newsletter, AccountMail *bool
 	SSO                     *SSO
 	Source, ExternalID      *string
+	// Custom sets values of the host's custom fields, by name, and takes one away
+	// where it is empty; fields that it does not name stay. Those of an organization
+	// are changed with [Members.Update].
+	Custom map[string]string
 }
 
 func (c *UserUpdate) apply(u *User) {
@@ -49,6 +53,7 @@ func (c *UserUpdate) apply(u *User) {
 	set(&u.SSO, c.SSO)
 	set(&u.Source, c.Source)
 	set(&u.ExternalID, c.ExternalID)
+	u.Custom = merged(u.Custom, c.Custom)
 }
 
 func set[T any](to *T, value *T) {
@@ -58,8 +63,8 @@ func set[T any](to *T, value *T) {
 }
 
 // own reports whether c changes only what users may change of themselves.
-func (c *UserUpdate) own() bool {
-	return c.Username == nil && c.Email == nil && c.Company == nil && c.ReportsTo == nil && c.Responsible == nil && c.Groups == nil &&
+func (c *UserUpdate) own(fields fieldSet) bool {
+	return fields.ownOnly(c.Custom) && c.Username == nil && c.Email == nil && c.Company == nil && c.ReportsTo == nil && c.Responsible == nil && c.Groups == nil &&
 		c.SSO == nil && c.Source == nil && c.ExternalID == nil
 }
 
@@ -67,7 +72,7 @@ func (c *UserUpdate) own() bool {
 //
 // The actor needs [PermUserEdit] on the user, whose home must be the actor's
 // organization. A user who has [PermUserEditProfile] on the own record may
-// change there the fields that [UserField.Own] marks. A change of a login name,
+// change there the fields that [UserField.Own] and [CustomField].Own mark. A change of a login name,
 // of the single sign-on fields or of the external id also needs a user who does
 // not hold rights that the actor lacks; a change of a login name is told to the
 // old and the new address. Those, and further addresses, are not changed with an
@@ -95,7 +100,7 @@ func (s *Users) Update(ctx context.Context, a Actor, id UserID, version int64, c
 		if err := w.updateUser(ctx, &before, u); err != nil {
 			return err
 		}
-		out = u
+		out = w.m.present(u)
 		return nil
 	})
 	if err != nil {
@@ -106,7 +111,7 @@ func (s *Users) Update(ctx context.Context, a Actor, id UserID, version int64, c
 
 // editable loads a user to whom the actor may apply c.
 func (w *work) editable(ctx context.Context, id UserID, c *UserUpdate) (*User, error) {
-	if id == w.v.subject && !id.IsZero() && c.own() {
+	if id == w.v.subject && !id.IsZero() && c.own(w.m.fields) {
 		u, err := w.tx.UserByID(ctx, id)
 		if err != nil {
 			return nil, err
@@ -140,7 +145,8 @@ func (w *work) updateUser(ctx context.Context, before, u *User) error {
 		return err
 	}
 	var p problems
-	prepareUser(u, w.m.policyOf(&org), w.now, &p)
+	u.Custom = w.m.fields.check(before.Custom, u.Custom, false, u.Kind != KindService, &p)
+	prepareUser(u, w.m.fields, w.m.policyOf(&org), w.now, &p)
 	if u.ReportsTo != before.ReportsTo || u.Responsible != before.Responsible {
 		mem, err := w.tx.MembershipOf(ctx, u.ID, u.Org)
 		if err != nil && !isNotFound(err) {

@@ -17,6 +17,9 @@ type Config struct {
 	// Objects are the host's own objects with their actions.
 	// Defaults to none.
 	Objects []Object
+	// Fields are the host's custom fields, which all users have; at most
+	// [MaxCustomFields]. Defaults to none.
+	Fields []CustomField
 	// Policy is the password and session policy of organizations that have
 	// none of their own. Defaults to [PolicyNIST].
 	Policy *Policy
@@ -72,6 +75,7 @@ type Manager struct {
 	objects []Object
 	// settings are the shipped ones, then the host's.
 	settings []Setting
+	fields   fieldSet
 	rights   *rights
 	hasher   *hasher
 	cfg      Config
@@ -96,6 +100,7 @@ func New(store Store, cfg *Config) (*Manager, error) {
 	p.addErr(err)
 	m.settings = newSettings(m.cfg.Settings, &p)
 	m.cfg.setDefaults(&p)
+	m.fields = newFieldSet(m.cfg.Fields, &p)
 	m.cfg.Policy.validate(&p)
 	m.hasher, err = newHasher(m.cfg.Hash)
 	p.addErr(err)

@@ -173,6 +173,7 @@ func (s *Store) Policy(ctx context.Context, id usermgmt.OrgID) (usermgmt.PolicyS
 	p.Profiles = append(all(&sp.profiles, cloneProfile), all(&system.profiles, cloneProfile)...)
 	p.Applications = append(all(&sp.apps, cloneApp), all(&system.apps, cloneApp)...)
 	p.Sharing = all(&sp.sharing, cloneSharing)
+	p.Fields = all(&sp.fields, cloneField)
 	sp.subjects.Ascend(nil, func(e *usermgmt.AccessEntry) bool {
 		if e.Team.IsZero() {
 			return false // teams come first

@@ -6,7 +6,7 @@ import (
 	"github.com/usermgmt/usermgmt"
 )
 
-// What rights in an organization depend on is read by one statement, and so in
+// What rights in an organization depend on, and its custom fields, is read by one statement, and so in
 // one consistent view: a row with the organization, the stamps, and a document
 // of the rows of each table, whose keys are the names of the fields that
 // they are decoded into.
@@ -34,7 +34,13 @@ const (
 		x.owning as "Owning", x.owning_subteams as "OwningSubteams", x.sharing as "Sharing",
 		x.sharing_subteams as "SharingSubteams", x.model as "Model", x.permissions as "Permissions", x.roles as "Roles",
 		` + docTimes + `
-		from usermgmt_sharing x where x.org_id = $1::uuid) d)
+		from usermgmt_sharing x where x.org_id = $1::uuid) d),
+	(select json_agg(d)::text from (select x.field_id as "ID", x.org_id as "Org", x.name as "Name", x.label as "Label",
+		x.field_type as "Type", x.required as "Required", x.default_is as "Default", x.min_length as "MinLength",
+		x.max_length as "MaxLength", x.pattern as "Pattern", x.min_value as "Min", x.max_value as "Max",
+		x.choices as "Values", x.sort as "Order", x.hidden as "Hidden", x.own as "Own", x.exportable as "Exportable",
+		x.searchable as "Searchable", ` + docTimes + `
+		from usermgmt_fields x where x.org_id = $1::uuid) d)
 from usermgmt_orgs o join usermgmt_stamps s on s.org_id = o.org_id
 where o.org_id = $1::uuid`
 )
@@ -63,6 +69,11 @@ type accessDoc struct {
 	Roles []accessRole
 }
 
+type fieldDoc struct {
+	usermgmt.CustomField
+	docStamps
+}
+
 type sharingDoc struct {
 	usermgmt.SharingPolicy
 	docStamps
@@ -74,11 +85,12 @@ func scanPolicy(r scanner, p *usermgmt.PolicySet) error {
 	var apps []applicationDoc
 	var access []accessDoc
 	var sharing []sharingDoc
+	var fields []fieldDoc
 	o := &p.Org
 	if err := r.Scan(toID(&o.ID), &o.Name, &o.NameKey, &o.Description, &o.Enabled, &o.Provider, &o.SwitchRoles, &o.Epoch,
 		toID(&o.PrimaryAdmin), toID(&o.RootTeam), toJSON(&o.Policy), toJSON(&o.ExportFields),
 		toTime(&o.CreatedAt), toTime(&o.UpdatedAt), &o.Version, &p.Policy, &p.SystemPolicy,
-		toJSON(&roles), toJSON(&profiles), toJSON(&apps), toJSON(&access), toJSON(&sharing)); err != nil {
+		toJSON(&roles), toJSON(&profiles), toJSON(&apps), toJSON(&access), toJSON(&sharing), toJSON(&fields)); err != nil {
 		return err
 	}
 	for i := range roles {
@@ -106,6 +118,11 @@ func scanPolicy(r scanner, p *usermgmt.PolicySet) error {
 		x := &sharing[i]
 		x.CreatedAt, x.UpdatedAt = x.Created.Time, x.Updated.Time
 		p.Sharing = append(p.Sharing, x.SharingPolicy)
+	}
+	for i := range fields {
+		x := &fields[i]
+		x.CreatedAt, x.UpdatedAt = x.Created.Time, x.Updated.Time
+		p.Fields = append(p.Fields, x.CustomField)
 	}
 	return nil
 }

@@ -185,8 +185,13 @@ func orgPolicy(w *world) {
 	for _, e := range []usermgmt.AccessEntry{byTeam, byUser, foreign} {
 		w.do(w.s.SaveAccess(w.ctx, e))
 	}
-	shared := w.sharing(a, "s")
+	shared, field := w.sharing(a, "s"), w.field(a.org.ID, "f")
 	w.sharing(b, "s")
+	w.field(b.org.ID, "f")
+	field.Required, field.Default, field.MaxLength, field.Pattern, field.Min = true, "x", 7, `\d`, "1"
+	field.Max, field.Order, field.Hidden, field.Own, field.Exportable, field.Searchable = "2", -1, true, true, true, true
+	w.do(w.s.SaveField(w.ctx, field))
+	field.Version = 2
 	byTeam.Version = 1
 
 	p := got(w.s.Policy(w.ctx, a.org.ID)).must(w)
@@ -196,6 +201,7 @@ func orgPolicy(w *world) {
 	sameSet(w, "Applications", []usermgmt.Application{a.app, sysApp}, p.Applications)
 	sameSet(w, "TeamAccess", []usermgmt.AccessEntry{byTeam}, p.TeamAccess)
 	sameSet(w, "Sharing", []usermgmt.SharingPolicy{shared}, p.Sharing)
+	sameSet(w, "Fields", []usermgmt.CustomField{field}, p.Fields)
 	got(w.s.Policy(w.ctx, newID[usermgmt.Organization](w))).missing(w)
 }
 

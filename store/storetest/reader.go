@@ -200,6 +200,7 @@ func dumpLines(v any) []string {
 			dumpLines(unordered[usermgmt.Role](v.Roles)), dumpLines(unordered[usermgmt.AccessProfile](v.Profiles)),
 			dumpLines(unordered[usermgmt.Application](v.Applications)),
 			dumpLines(unordered[usermgmt.AccessEntry](v.TeamAccess)), dumpLines(unordered[usermgmt.SharingPolicy](v.Sharing)),
+			dumpLines(unordered[usermgmt.CustomField](v.Fields)),
 		)
 	case usermgmt.TreeSet:
 		return slices.Concat(
