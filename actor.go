@@ -33,9 +33,11 @@ type actorValue struct {
 	parent   SessionID // of a proxy session
 	token    [32]byte  // hash of the session token or of the API key
 	key      APIKeyID
-	epoch    int64
-	verified time.Time
-	origin   Origin
+	// keyPermissions are those of a key that is narrower than its owner.
+	keyPermissions []Permission
+	epoch          int64
+	verified       time.Time
+	origin         Origin
 	// The names at the time, for audit entries.
 	operatorName, subjectName string
 

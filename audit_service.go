@@ -122,7 +122,7 @@ func AuditVerbs() []string {
 	return []string{
 		verbKeyGenerate, verbDeleteKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
 		"audit.record", verbEnter, verbLocked, verbLogin, verbLogout, verbBootstrap, verbBreakGlass,
-		verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
+		verbExportCancel, verbExportOpen, verbExportStart, verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
 		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
 		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,
 		verbUserEmail, verbUserEmailRequest, verbUserVerify,

@@ -81,7 +81,7 @@ func (s *Exports) CSV(ctx context.Context, a Actor, w io.Writer, opt ExportOptio
 		return 0, err
 	}
 	err = x.write(ctx)
-	if ferr := x.finish(ctx, err); err == nil {
+	if ferr := x.finish(ctx, err, nil); err == nil {
 		err = ferr
 	}
 	return x.rows, failed(op, x.op, err)
@@ -100,6 +100,9 @@ type exporter struct {
 	q      UserQuery
 	narrow bool // rows must be checked for PermUserView one by one
 
+	// beat is called with the number of rows so far, and ends the export by an error.
+	beat func(rows int) error
+
 	refs   *csvRefs
 	people map[UserID]string // the cells that name users
 	buf    []byte
@@ -108,27 +111,38 @@ type exporter struct {
 
 // begin decides what is exported, and records that it is about to be.
 func (x *exporter) begin(ctx context.Context, w *work) error {
+	chosen, err := x.prepare(ctx, w)
+	if err != nil {
+		return err
+	}
+	w.record(nil, map[string]string{"fields": strings.Join(chosen, " ")})
+	w.entries[len(w.entries)-1].Outcome = OutcomeAttempted
+	return nil
+}
+
+// prepare decides what is exported, and returns the names of the fields.
+func (x *exporter) prepare(ctx context.Context, w *work) ([]string, error) {
 	x.v, x.op = *w.v, w.op
 	x.q = UserQuery{Org: x.opt.Org, View: ViewAll}
 	if x.q.Org.IsZero() {
 		x.q.Org = x.v.org
 	}
 	if err := x.m.scopeQuery(&x.v, &x.q, PermUserExport); err != nil {
-		return err
+		return nil, err
 	}
 	if x.q.Org.IsZero() {
-		return invalid("organization", "required", "say whose members to export")
+		return nil, invalid("organization", "required", "say whose members to export")
 	}
 	org, err := w.organization(ctx, x.q.Org)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	x.org = *org
 	view := x.v.filter(PermUserView)
 	x.narrow = !view.System && !(view.All && x.q.Org == x.v.org) && !reflect.DeepEqual(view, *x.q.Visible)
 	custom, err := x.m.csvFields(ctx, w.tx, x.org.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	marked := x.org.ExportFields
 	if marked == nil {
@@ -157,15 +171,13 @@ func (x *exporter) begin(ctx context.Context, w *work) error {
 		p.add("fields", "required", "no field is marked for export")
 	}
 	if err := p.err(); err != nil {
-		return err
+		return nil, err
 	}
 	names := make([]string, len(x.fields))
 	for i := range x.fields {
 		names[i] = x.fields[i].name
 	}
-	w.record(nil, map[string]string{"fields": strings.Join(names, " ")})
-	w.entries[len(w.entries)-1].Outcome = OutcomeAttempted
-	return nil
+	return names, nil
 }
 
 // write writes the file.
@@ -203,6 +215,11 @@ func (x *exporter) write(ctx context.Context) error {
 			return err
 		}
 		window = window[:0]
+		if x.beat != nil {
+			if err := x.beat(x.rows); err != nil {
+				return err
+			}
+		}
 		if x.opt.Progress != nil && x.rows-reported >= exportWindow {
 			reported = x.rows
 			x.opt.Progress(x.rows)
@@ -210,6 +227,11 @@ func (x *exporter) write(ctx context.Context) error {
 	}
 	if err := x.writeWindow(ctx, window); err != nil {
 		return err
+	}
+	if x.beat != nil {
+		if err := x.beat(x.rows); err != nil {
+			return err
+		}
 	}
 	if err := x.flush(0); err != nil {
 		return err
@@ -342,8 +364,8 @@ func (x *exporter) findPeople(ctx context.Context, window []Member) error {
 }
 
 // finish records the end of the export and mails it, whatever has become of
-// the actor and of the caller's context.
-func (x *exporter) finish(ctx context.Context, cause error) error {
+// the actor and of the caller's context. then is done in the same transaction.
+func (x *exporter) finish(ctx context.Context, cause error, then func(ctx context.Context, w *work) error) error {
 	ctx = context.WithoutCancel(ctx)
 	now := x.m.now()
 	return x.m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
@@ -355,6 +377,11 @@ func (x *exporter) finish(ctx context.Context, cause error) error {
 			e.Outcome, e.Detail.Reason = OutcomeRefused, "broken off"
 			e.Digest = e.Detail.digest()
 			return w.flush(ctx)
+		}
+		if then != nil {
+			if err := then(ctx, w); err != nil {
+				return err
+			}
 		}
 		if !x.v.operator.IsZero() {
 			u, err := tx.UserByID(ctx, x.v.operator)

@@ -197,7 +197,7 @@ func (m *Manager) admitKey(ctx context.Context, s Store, view *KeyView, v *actor
 	if st.MustChange {
 		return errPending(StepPassword) // a demanded change is not evaded by a key
 	}
-	v.narrow = m.keyMask(k.Permissions)
+	v.narrow, v.keyPermissions = m.keyMask(k.Permissions), k.Permissions
 	return m.enter(ctx, s, st, v, now)
 }
 

@@ -43,6 +43,7 @@ func matrixRows() []row {
 	rows = append(rows, restRows()...)
 	rows = append(rows, recordRows()...)
 	rows = append(rows, settingRows()...)
+	rows = append(rows, jobRows()...)
 	return rows
 }
 

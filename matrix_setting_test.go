@@ -38,3 +38,45 @@ func settingRows() []row {
 		{method: "Settings.Formats", call: func(c *cell) (string, error) { return drop(c.m.Settings().Formats(c.ctx, c.a)) }},
 	}
 }
+
+// jobRows are about exports in the background: one's own, somebody else's, and
+// none at all.
+func jobRows() []row {
+	job := func(c *cell) usermgmt.JobID {
+		j := usermgmt.Job{ID: usermgmt.JobID{1}, Kind: usermgmt.JobExport, Org: c.Organization.ID, Status: usermgmt.JobQueued}
+		switch c.target {
+		case "own":
+			j.By, j.Org = c.a.Subject(), c.a.Org()
+		case "own, done":
+			j.By, j.Org, j.Status, j.EndedAt, j.Tries = c.a.Subject(), c.a.Org(), usermgmt.JobDone, c.Clock.Now(), 1
+			if err := c.Store.PutBlob(c.ctx, "file/export-"+j.ID.String()+"-1/000000", []byte("username")); err != nil {
+				panic(err)
+			}
+		case "foreign":
+			j.By, j.Org = c.users["foreign"].ID, c.orgs["beta"].ID
+		}
+		if !j.By.IsZero() {
+			if err := c.Store.AddJob(c.ctx, j); err != nil {
+				panic(err)
+			}
+		}
+		return j.ID
+	}
+	targets := []string{"own", "own, done", "foreign", "unknown"}
+	return []row{
+		{method: "Exports.Start", targets: []string{"own", "foreign", "unknown"}, call: func(c *cell) (string, error) {
+			return drop(c.m.Exports().Start(c.ctx, c.a, usermgmt.ExportOptions{Org: c.orgs[c.target].ID}))
+		}},
+		{method: "Exports.Job", targets: targets, call: func(c *cell) (string, error) { return drop(c.m.Exports().Job(c.ctx, c.a, job(c))) }},
+		{method: "Exports.Jobs", targets: targets, call: func(c *cell) (string, error) {
+			job(c)
+			page, err := c.m.Exports().Jobs(c.ctx, c.a, usermgmt.ListQuery{})
+			if err != nil {
+				return "", err
+			}
+			return count(len(page.Items), nil)
+		}},
+		{method: "Exports.Cancel", targets: targets, call: func(c *cell) (string, error) { return only(c.m.Exports().Cancel(c.ctx, c.a, job(c))) }},
+		{method: "Exports.Open", targets: targets, call: func(c *cell) (string, error) { return drop(c.m.Exports().Open(c.ctx, c.a, job(c))) }},
+	}
+}

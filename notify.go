@@ -27,6 +27,7 @@ const (
 	MailDisabled        = "account_disabled"
 	MailKeyGenerated    = "api_key_generated" // public_id
 	MailExported        = "export_finished"   // rows
+	MailExportFailed    = "export_failed"     // reason, job
 
 	// These have a Secret: the text of a link, or a temporary password. The value
 	// expires_at is when it stops working, in the form of RFC 3339.

@@ -20,6 +20,8 @@ var duties = []duty{
 	{"events", (*Manager).dutyEvents},
 	{"sessions", (*Manager).dutySessions},
 	{"tokens", (*Manager).dutyTokens},
+	{"files", (*Manager).dutyFiles},
+	{"exports", (*Manager).dutyJobs},
 }
 
 const (

@@ -52,6 +52,9 @@ type Config struct {
 	// that the audit log has as done, after it has committed, at least once. An
 	// error has it come again later. Defaults to none: no event is written.
 	Events func(ctx context.Context, e Event) error
+	// Files keeps the files of exports that run in the background. Defaults to the
+	// store, in parts, up to [MaxStoredFile] each.
+	Files Files
 	// RunEvery is the pause between two turns of [Manager.Run]. Defaults to 5
 	// seconds; a second to an hour.
 	RunEvery time.Duration
