@@ -256,7 +256,7 @@ type Checkpoint struct {
 	ID        ImportID
 	Org       OrgID
 	Actor     UserID
-	Rows      int // rows done
+	Rows      int // rows of the file that are behind it
 	Created   int
 	Updated   int
 	Failed    int

@@ -143,10 +143,10 @@ func TestProblemsHoldNoCause(t *testing.T) {
 	b := &importBatch{imp: &importer{report: &ImportReport{}}, refused: map[string]bool{}}
 	w := &work{m: m, v: &nobody}
 	cause := errors.New("Key (email)=(ann@x.test) already exists")
-	require.NoError(t, b.problem(w, 7, &Error{Kind: ErrConflict, Field: "email", Rule: "taken", Err: cause}))
-	require.NoError(t, b.problem(w, 8, &Error{Kind: ErrPermission, Permission: PermUserCreate}))
-	require.NoError(t, b.problem(w, 9, fmt.Errorf("wrapped: %w", ErrStale)))
-	require.Error(t, b.problem(w, 10, cause))
+	require.NoError(t, b.problem(w, &importRow{line: 7}, &Error{Kind: ErrConflict, Field: "email", Rule: "taken", Err: cause}))
+	require.NoError(t, b.problem(w, &importRow{line: 8}, &Error{Kind: ErrPermission, Permission: PermUserCreate}))
+	require.NoError(t, b.problem(w, &importRow{line: 9}, fmt.Errorf("wrapped: %w", ErrStale)))
+	require.Error(t, b.problem(w, &importRow{line: 10}, cause))
 	var got []string
 	for _, p := range b.problems {
 		assert.NoError(t, p.Err)

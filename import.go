@@ -63,6 +63,17 @@ type ImportOptions struct {
 	MaxRows int
 	// Progress is called with the number of rows after each batch. Defaults to none.
 	Progress func(rows int)
+	// Rejected receives a CSV file with the rows that were reported: the columns
+	// "error_line", "error_field" and "error_rule", separated by ";" where a row has
+	// several problems, then the row as it was. It is read over those columns, so
+	// that the file can be corrected and imported. Of rows from elsewhere, whose
+	// columns may differ, the columns are those of the first. Defaults to none.
+	Rejected io.Writer
+	// Resume is the [ImportReport].ID of an import of the actor's in the
+	// organization that broke off, to be gone on with: the same rows come from the
+	// beginning, and those that were in already count as unchanged whatever Mode
+	// says. Defaults to a new import.
+	Resume ImportID
 }
 
 // ImportReport says what an import did. Rows is the sum of Created, Updated,
@@ -133,10 +144,13 @@ type ImportRow struct {
 // limit or is no CSV is refused before any row goes in; otherwise what went in
 // before the fault stays.
 //
+// An import that broke off is gone on with by starting it again with the same
+// file, or as the same import with [ImportOptions].Resume.
+//
 // The report so far comes with every error but one of the beginning. Errors:
 // [ErrPermission]; [ErrNotFound] for another organization; [ErrInvalid] for the
-// header and for what is no CSV, with the line; [ErrLimit]; those of r and of
-// the store.
+// header and for what is no CSV, with the line; [ErrLimit]; those of r, of
+// Rejected and of the store.
 func (s *Imports) Users(ctx context.Context, a Actor, r io.Reader, opt ImportOptions) (*ImportReport, error) {
 	imp := &importer{m: s.m, a: a, opt: opt, op: "Imports.Users"}
 	return imp.run(ctx, func(ctx context.Context) (iter.Seq2[ImportRow, error], error) {
@@ -188,6 +202,10 @@ type importer struct {
 	header *importHeader
 
 	seen    map[UserID]struct{} // users whom a row was about
+	read    int                 // rows of which the batches are in, or of an import that is resumed
+	behind  int                 // rows that an import that is resumed had behind it
+	base    Checkpoint          // of an import that is resumed
+	out     *rejectedFile       // nil for none
 	late    []importRow         // rows that name a person who is not there yet
 	reports []superior
 }
@@ -197,14 +215,16 @@ type importRow struct {
 	line  int
 	h     *importHeader
 	cells []string // nil if there are as many as the header does not have
+	raw   []string // what there is, kept for the file of rejected rows
 	final bool     // everybody who comes is there
+	again bool     // was in already when the import broke off
 }
 
 // superior is a reports_to that is to be set when all rows are in.
 type superior struct {
-	line      int
 	user      UserID
 	text      string
+	row       importRow
 	created   bool // by this import
 	unchanged bool // but for this
 }
@@ -223,11 +243,16 @@ func (imp *importer) run(ctx context.Context, open openRows) (*ImportReport, err
 		return nil, withOp(imp.op, err)
 	}
 	imp.report = &ImportReport{DryRun: imp.opt.DryRun}
+	if imp.opt.Rejected != nil {
+		imp.out = &rejectedFile{w: imp.opt.Rejected}
+	}
 	imp.seen = make(map[UserID]struct{})
 	if imp.opt.DryRun {
 		err = imp.dryRun(ctx, rows)
 	} else {
-		imp.report.ID = newID[Checkpoint]()
+		if imp.report.ID = imp.base.ID; imp.report.ID.IsZero() {
+			imp.report.ID = newID[Checkpoint]()
+		}
 		err = imp.all(ctx, rows)
 	}
 	return imp.report, withOp(imp.op, err)
@@ -256,6 +281,15 @@ func (imp *importer) begin(ctx context.Context, w *work) error {
 	var p problems
 	if imp.opt.Mode > ImportUpdate {
 		p.add("mode", "unknown", "want one of the modes")
+	}
+	if !imp.opt.Resume.IsZero() {
+		if imp.base, err = w.tx.CheckpointByID(ctx, imp.opt.Resume); skipNotFound(err) != nil {
+			return err
+		}
+		if err != nil || imp.base.Actor != w.v.operator || imp.base.Org != imp.org || imp.opt.DryRun {
+			p.add("resume", "unknown", "no such import of the actor's in the organization")
+		}
+		imp.behind = imp.base.Rows
 	}
 	if imp.opt.MaxRows < 0 {
 		p.add("max_rows", "range", "want 1 or more")
@@ -355,20 +389,23 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 				return err
 			}
 		}
-		r := importRow{line: row.Line, h: imp.header, cells: row.Values}
+		r := importRow{line: row.Line, h: imp.header, cells: row.Values, again: read <= imp.behind}
+		if imp.out != nil {
+			r.raw = row.Values
+		}
 		if len(row.Values) != len(row.Columns) {
 			r.cells = nil
 		}
 		pending = append(pending, r)
 		if len(pending) == importBatchRows {
-			if err := imp.batch(ctx, pending); err != nil {
+			if err := imp.batch(ctx, pending, read); err != nil {
 				return err
 			}
 			pending = pending[:0]
 		}
 	}
 	if len(pending) > 0 {
-		if err := imp.batch(ctx, pending); err != nil {
+		if err := imp.batch(ctx, pending, read); err != nil {
 			return err
 		}
 	}
@@ -376,7 +413,7 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 		imp.late[i].final = true
 	}
 	for chunk := range slices.Chunk(imp.late, importBatchRows) {
-		if err := imp.batch(ctx, chunk); err != nil {
+		if err := imp.batch(ctx, chunk, read); err != nil {
 			return err
 		}
 	}
@@ -401,7 +438,8 @@ func (b *importBatch) save(ctx context.Context, w *work) error {
 	if imp.opt.DryRun {
 		return nil
 	}
-	return w.tx.SaveCheckpoint(ctx, Checkpoint{ID: r.ID, Org: imp.org, Actor: w.v.operator, Rows: r.Rows + b.rows,
-		Created: r.Created + b.created, Updated: r.Updated + b.updated, Failed: r.Failed + b.failed,
+	return w.tx.SaveCheckpoint(ctx, Checkpoint{ID: r.ID, Org: imp.org, Actor: w.v.operator, Rows: max(b.read, imp.behind),
+		Created: imp.base.Created + r.Created + b.created, Updated: imp.base.Updated + r.Updated + b.updated,
+		Failed:    imp.base.Failed + r.Failed + b.failed,
 		UpdatedAt: w.now.Truncate(time.Microsecond)})
 }

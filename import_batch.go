@@ -16,8 +16,10 @@ type importBatch struct {
 	store   *importStore // nil if careful
 
 	rows, created, updated, unchanged, failed int
+	read                                      int // rows of the file up to the end of the batch
 
 	problems []*Error
+	rejected []rejectedRow
 	refused  map[string]bool
 	seen     []UserID
 	late     []importRow
@@ -38,8 +40,8 @@ const (
 // batch imports some rows in one transaction. If a row that seemed good fails
 // when it is written, everything is done once more, with each row to be undone
 // alone.
-func (imp *importer) batch(ctx context.Context, rows []importRow) error {
-	return imp.commit(ctx, func(ctx context.Context, b *importBatch, w *work) error {
+func (imp *importer) batch(ctx context.Context, rows []importRow, read int) error {
+	return imp.commit(ctx, read, func(ctx context.Context, b *importBatch, w *work) error {
 		if b.store != nil {
 			if err := b.store.load(ctx, rows, imp.opt.Source); err != nil {
 				return err
@@ -57,7 +59,7 @@ func (imp *importer) batch(ctx context.Context, rows []importRow) error {
 			b.rows++
 			switch {
 			case err != nil:
-				if err := b.problem(w, rows[i].line, err); err != nil {
+				if err := b.problem(w, &rows[i], err); err != nil {
 					return err
 				}
 				b.failed++
@@ -75,12 +77,12 @@ func (imp *importer) batch(ctx context.Context, rows []importRow) error {
 
 // superiors sets who reports to whom.
 func (imp *importer) superiors(ctx context.Context, list []superior) error {
-	return imp.commit(ctx, func(ctx context.Context, b *importBatch, w *work) error {
+	return imp.commit(ctx, imp.read, func(ctx context.Context, b *importBatch, w *work) error {
 		for i := range list {
 			s := &list[i]
 			err := b.guard(ctx, w, func(ctx context.Context, w *work) error { return b.setSuperior(ctx, w, s) })
 			if err != nil {
-				if err := b.problem(w, s.line, err); err != nil {
+				if err := b.problem(w, &s.row, err); err != nil {
 					return err
 				}
 			}
@@ -98,11 +100,11 @@ func (imp *importer) superiors(ctx context.Context, list []superior) error {
 }
 
 // commit runs a batch and counts what it did.
-func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b *importBatch, w *work) error) error {
+func (imp *importer) commit(ctx context.Context, read int, do func(ctx context.Context, b *importBatch, w *work) error) error {
 	b := &importBatch{imp: imp}
 	run := func(ctx context.Context, w *work) error {
 		b.forget(w, 0)
-		*b = importBatch{imp: imp, careful: b.careful, refused: make(map[string]bool)}
+		*b = importBatch{imp: imp, careful: b.careful, read: read, refused: make(map[string]bool)}
 		if f := w.v.filter(PermUserImport); f.Nothing() {
 			return &Error{Kind: ErrPermission, Permission: PermUserImport}
 		}
@@ -136,12 +138,13 @@ func (imp *importer) commit(ctx context.Context, do func(ctx context.Context, b 
 	for _, id := range b.seen {
 		imp.seen[id] = struct{}{}
 	}
+	imp.read = read
 	imp.late = append(imp.late, b.late...)
 	imp.reports = append(imp.reports, b.reports...)
 	if imp.opt.Progress != nil {
 		imp.opt.Progress(r.Rows)
 	}
-	return nil
+	return imp.out.write(b.rejected)
 }
 
 // forget takes back the names of units from number n on, which were not
@@ -206,7 +209,7 @@ func (b *importBatch) guard(ctx context.Context, w *work, do func(ctx context.Co
 
 // problem reports why a row failed, in all its parts; what is no matter of the
 // row comes back.
-func (b *importBatch) problem(w *work, line int, err error) error {
+func (b *importBatch) problem(w *work, row *importRow, err error) error {
 	if !isRowProblem(err) {
 		return err
 	}
@@ -218,7 +221,7 @@ func (b *importBatch) problem(w *work, line int, err error) error {
 	}
 	for _, e := range list {
 		// The cause is left out: a store may speak of values in it.
-		p := &Error{Kind: e.Kind, Field: e.Field, Rule: e.Rule, Permission: e.Permission, Detail: e.Detail, Line: line}
+		p := &Error{Kind: e.Kind, Field: e.Field, Rule: e.Rule, Permission: e.Permission, Detail: e.Detail, Line: row.line}
 		switch {
 		case p.Field == "" && p.Permission != "":
 			p.Field = "row"
@@ -234,6 +237,9 @@ func (b *importBatch) problem(w *work, line int, err error) error {
 			}
 		}
 		b.problems = append(b.problems, p)
+	}
+	if b.imp.out != nil {
+		b.rejected = append(b.rejected, rejectedRow{*row, b.problems[len(b.problems)-len(list):]})
 	}
 	if reason := reasonOf(err); errors.Is(err, ErrPermission) && !b.refused[reason] {
 		b.refused[reason] = true

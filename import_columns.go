@@ -89,6 +89,9 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		if renamed && name == "" {
 			continue
 		}
+		if slices.Contains(rejectedColumns[:], name) {
+			continue
+		}
 		if f := imp.fields.find(name); f != nil && !used[name] {
 			h.custom = append(h.custom, customColumn{i, f})
 			used[name] = true

@@ -27,7 +27,7 @@ func (b *importBatch) row(ctx context.Context, w *work, r *importRow) (outcome, 
 		return b.create(ctx, w, r, &u, &p)
 	case b.isSeen(stored.ID):
 		return 0, invalid("username", "twice", "another row is about the same user")
-	case b.imp.opt.Mode == ImportCreate:
+	case b.imp.opt.Mode == ImportCreate && !r.again:
 		return 0, conflict("username", "taken", "there is such a user")
 	}
 	return b.update(ctx, w, r, stored, &p)
@@ -99,7 +99,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	}
 	b.seen = append(b.seen, u.ID)
 	if boss := r.special(colReportsTo); boss != "" {
-		b.reports = append(b.reports, superior{line: r.line, user: u.ID, text: boss, created: true})
+		b.reports = append(b.reports, superior{row: r.kept(), user: u.ID, text: boss, created: true})
 	}
 	if c.Enabled != nil && !*c.Enabled {
 		return rowCreated, b.updateMembership(ctx, w, u.ID, &MembershipUpdate{Enabled: c.Enabled})
@@ -238,7 +238,7 @@ func (b *importBatch) update(ctx context.Context, w *work, r *importRow, stored 
 		}
 	}
 	if boss != "" {
-		b.reports = append(b.reports, superior{line: r.line, user: stored.ID, text: boss, unchanged: !changed})
+		b.reports = append(b.reports, superior{row: r.kept(), user: stored.ID, text: boss, unchanged: !changed})
 	}
 	if changed {
 		return rowUpdated, nil

@@ -19,13 +19,14 @@ const (
 	ssha
 	ssha256
 	ssha512
+	argon2i
 )
 
 func (s scheme) name() string {
 	return [...]string{
 		noScheme: "", argon2id: "argon2id", bcryptScheme: "bcrypt", scryptScheme: "scrypt",
 		pbkdf2SHA1: "pbkdf2-sha1", pbkdf2SHA256: "pbkdf2-sha256", pbkdf2SHA512: "pbkdf2-sha512",
-		sha512Crypt: "sha512-crypt", ssha: "ssha", ssha256: "ssha256", ssha512: "ssha512",
+		sha512Crypt: "sha512-crypt", ssha: "ssha", ssha256: "ssha256", ssha512: "ssha512", argon2i: "argon2i",
 	}[s]
 }
 
@@ -58,7 +59,8 @@ const (
 // Parse reads a stored hash. It accepts, with these bounds:
 //
 //   - $argon2id$v=19$m=,t=,p=$salt$tag, with the bounds of [Argon2id.Validate]
-//     but without the floor, a salt of 8 to 64 bytes and a tag of 16 to 64
+//     but without the floor, a salt of 8 to 64 bytes and a tag of 16 to 64; and
+//     the same with $argon2i
 //   - $2a$, $2b$ and $2y$, bcrypt, with a cost of 4 to 16; a password of more
 //     than 72 bytes, which bcrypt would cut, never verifies
 //   - $scrypt$ln=,r=,p=$salt$sum, with N = 2^ln, ln at most 20, r at most 32,
@@ -97,7 +99,9 @@ func Parse(encoded string) (Hash, error) {
 	}
 	switch name {
 	case "argon2id":
-		return parseArgon2id(rest)
+		return parseArgon2(argon2id, rest)
+	case "argon2i":
+		return parseArgon2(argon2i, rest)
 	case "2a", "2b", "2y":
 		return parseBcrypt(encoded)
 	case "scrypt":
@@ -114,7 +118,7 @@ func Parse(encoded string) (Hash, error) {
 	return Hash{}, ErrFormat
 }
 
-func parseArgon2id(s string) (Hash, error) {
+func parseArgon2(sch scheme, s string) (Hash, error) {
 	s, ok := strings.CutPrefix(s, "v=19$")
 	if !ok {
 		return Hash{}, ErrFormat
@@ -127,7 +131,7 @@ func parseArgon2id(s string) (Hash, error) {
 	if cost[2] > maxArgonThreads || (Argon2id{cost[0], cost[1], uint8(cost[2])}).Validate(false) != nil {
 		return Hash{}, ErrBounds
 	}
-	return parseSalted(Hash{scheme: argon2id, cost: cost}, base64.RawStdEncoding, s, minArgonSalt, minSum, maxSum)
+	return parseSalted(Hash{scheme: sch, cost: cost}, base64.RawStdEncoding, s, minArgonSalt, minSum, maxSum)
 }
 
 func parseScrypt(s string) (Hash, error) {

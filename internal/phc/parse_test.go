@@ -54,7 +54,6 @@ func TestParseRefuses(t *testing.T) {
 		argo + "$" + salt + "$" + strings.Repeat("A", 88): ErrBounds,
 		argo + "$" + salt + "$AAAA":                       ErrBounds,
 
-		"$argon2i$v=19$m=256,t=2,p=1" + end:                      ErrFormat,
 		"$argon2d$v=19$m=256,t=2,p=1" + end:                      ErrFormat,
 		"$argon2id$m=256,t=2,p=1" + end:                          ErrFormat,
 		"$argon2id$v=16$m=256,t=2,p=1" + end:                     ErrFormat,

@@ -98,14 +98,14 @@ type Hash struct {
 
 // Scheme returns the name of the scheme: "argon2id", "bcrypt", "scrypt",
 // "pbkdf2-sha1", "pbkdf2-sha256", "pbkdf2-sha512", "sha512-crypt", "ssha",
-// "ssha256" or "ssha512". It is empty for the zero Hash.
+// "ssha256", "ssha512" or "argon2i". It is empty for the zero Hash.
 func (h Hash) Scheme() string { return h.scheme.name() }
 
 // MemoryKiB returns about how much memory Verify needs, in KiB and at least 1,
 // so that a caller can bound the sum of what runs at the same time.
 func (h Hash) MemoryKiB() uint32 {
 	switch h.scheme {
-	case argon2id:
+	case argon2id, argon2i:
 		return h.cost[0]
 	case bcryptScheme:
 		return 5

@@ -26,6 +26,8 @@ func (h Hash) Verify(password []byte) bool {
 	switch h.scheme {
 	case argon2id:
 		return h.equal(argon2.IDKey(password, h.salt, h.cost[1], h.cost[0], uint8(h.cost[2]), uint32(len(h.sum))))
+	case argon2i:
+		return h.equal(argon2.Key(password, h.salt, h.cost[1], h.cost[0], uint8(h.cost[2]), uint32(len(h.sum))))
 	case bcryptScheme:
 		return h.verifyBcrypt(password)
 	case scryptScheme:
