@@ -126,6 +126,7 @@ func AuditVerbs() []string {
 		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
 		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,
 		verbUserEmail, verbUserEmailRequest, verbUserVerify,
+		verbInvite, verbInviteAgain, verbInviteRevoke, verbInviteAccept, verbInviteExpire,
 		verbProfileCreate, verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack,
 		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
 		verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserUnlock, verbUserAssign, verbUserAvatar, verbUserCreate,

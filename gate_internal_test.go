@@ -179,7 +179,7 @@ func TestNoWayInIsForgotten(t *testing.T) {
 		"ActorFor": "wayHost in renew", "Refresh": "renew", "SystemActor": "no user", "Login": "carries only an origin", "completeLogin": "wayPassword",
 		"failJob": "has no rights: it writes down that a job of the user has failed",
 		"ask":     "the actor of the change, renewed in it", "Session": "admitSession", "APIKey": "admitKey", "startSession": "admitSession", "resume": "admitSession",
-		"SwitchBack": "names for the audit entry", "linked": "no door: the link alone", "provedChange": "as Change", "Forgot": "carries only an origin", "Resolve": "no user", "stillProxied": "wayOperator",
+		"SwitchBack": "names for the audit entry", "linked": "no door: the link alone", "provedChange": "as Change", "sender": "wayHost in renew", "dutyInvitations": "no user", "Forgot": "carries only an origin", "Resolve": "no user", "stillProxied": "wayOperator",
 		"Change": "the actor that was given, without the lock of its own attempt",
 	}
 	for fn := range makers {

@@ -28,6 +28,7 @@ var withoutActor = map[string]string{
 	"Passwords.Forgot":      "for whoever types a name; answers everybody the same",
 	"Passwords.Redeem":      "for whoever was mailed the link",
 	"Users.ConfirmEmail":    "for whoever was mailed the link",
+	"Invitations.Register":  "for whoever was mailed the link",
 }
 
 // The three that prove a secret, and ActorFor, take no actor, but have rows all
@@ -42,6 +43,7 @@ func matrixRows() []row {
 	rows = append(rows, applicationRows()...)
 	rows = append(rows, restRows()...)
 	rows = append(rows, recordRows()...)
+	rows = append(rows, invitationRows()...)
 	rows = append(rows, settingRows()...)
 	rows = append(rows, jobRows()...)
 	return rows

@@ -48,6 +48,8 @@ type plan struct {
 	profiles map[string]*usermgmt.AccessProfile
 	apps     map[string]*usermgmt.Application
 	sessions map[string]usermgmt.SessionID // of the users to act on
+	// invitations are those to act on, by where their plans lead.
+	invitations map[string]usermgmt.InvitationID
 }
 
 // cell is one call: the manager to call, who calls, and on which target.
@@ -93,6 +95,7 @@ func newPlan(t *testing.T) *plan {
 	p.structure(t)
 	p.people(t)
 	p.doors(t)
+	p.invite(t)
 	return p
 }
 

@@ -101,7 +101,7 @@ func period(from, until time.Time) string {
 // insertMembership claims the seat and stores the membership with its access
 // entries.
 func (w *work) insertMembership(ctx context.Context, u *User, m *Membership, access []ApplicationAccess) error {
-	if needsSeat(u) && u.DeactivatedAt.IsZero() {
+	if needsSeat(u) && u.DeactivatedAt.IsZero() && !m.Seat { // an invitation has reserved it
 		if err := w.tx.ClaimSeats(ctx, m.Org, m.Licence, 1); err != nil {
 			return err
 		}

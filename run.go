@@ -22,6 +22,7 @@ var duties = []duty{
 	{"tokens", (*Manager).dutyTokens},
 	{"files", (*Manager).dutyFiles},
 	{"exports", (*Manager).dutyJobs},
+	{"invitations", (*Manager).dutyInvitations},
 }
 
 const (
@@ -37,7 +38,7 @@ const (
 
 // DutyDone is what [Manager.RunOnce] did of one duty.
 type DutyDone struct {
-	// Duty is "mail", "events", "sessions", "tokens", ….
+	// Duty is "mail", "events", "sessions", "tokens", "invitations", ….
 	Duty string
 	// Count is how many messages, sessions and so on were done.
 	Count int

@@ -259,7 +259,7 @@ func (m *Manager) changeIn(ctx context.Context, a Actor, operation OperationID, 
 	if err == nil {
 		return nil
 	}
-	if isRefusal(err) {
+	if isRefusal(err) || errors.Is(err, ErrCredentials) {
 		err = also(err, m.recordRefusal(ctx, a, verb, operation, w, now, err))
 	}
 	return failed(op, operation, err)

@@ -42,7 +42,7 @@ func clonePlan(p *usermgmt.NewMembership) usermgmt.NewMembership {
 	for i := range c.Access {
 		c.Access[i].Roles = cloneSpans(c.Access[i].Roles)
 	}
-	c.Teams = cloneSlice(p.Teams)
+	c.Teams, c.Custom = cloneSlice(p.Teams), cloneMap(p.Custom)
 	for i := range c.Teams {
 		c.Teams[i].From, c.Teams[i].Until = utc(c.Teams[i].From), utc(c.Teams[i].Until)
 	}

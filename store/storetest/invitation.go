@@ -35,7 +35,7 @@ func invitationSave(w *world) {
 		Access: []usermgmt.ApplicationAccess{{Application: st.app.ID, Roles: []usermgmt.RoleAssignment{{Role: st.role.ID}}}},
 		Teams:  []usermgmt.TeamAssignment{{Team: st.crew.ID, Until: at(3)}, {Team: st.root.ID}}, PrimaryTeam: st.root.ID,
 		Units: []usermgmt.UnitID{st.leaf.ID, st.mid.ID}, Licence: "site", InitialApp: st.app.ID,
-		TimeZone: "Europe/Berlin", DateFormat: "dd.MM.yyyy",
+		TimeZone: "Europe/Berlin", DateFormat: "dd.MM.yyyy", Custom: map[string]string{"k": "v"},
 	}
 	argument := clone(i)
 	w.do(w.s.SaveInvitation(w.ctx, argument))
