@@ -173,7 +173,7 @@ func (k *APIKeys) Delete(ctx context.Context, a Actor, user UserID, org OrgID) e
 		if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
 			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserManageAPIKey}
 		}
-		_, r, err := w.member(ctx, user, org)
+		mem, r, err := w.member(ctx, user, org)
 		if err != nil {
 			return err
 		}
@@ -181,6 +181,9 @@ func (k *APIKeys) Delete(ctx context.Context, a Actor, user UserID, org OrgID) e
 			if err := w.need(PermUserManageAPIKey, PermUserView, r); err != nil {
 				return err
 			}
+		}
+		if mem.User.Reserved {
+			return &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserManageAPIKey}
 		}
 		deleted, err := w.deleteKey(ctx, user, org)
 		if err == nil && deleted {

@@ -71,7 +71,8 @@ func (p *Proxy) Grants(ctx context.Context, a Actor, operator UserID) (*ProxyLis
 // right. Running proxy sessions that it no longer allows end with their next
 // verification.
 //
-// The actor needs [PermProxyConfigure] on the operator, who is not the actor.
+// The actor needs [PermProxyConfigure] on the operator, who is neither the actor
+// nor reserved.
 // Every user is a member of the organization and every team is one of its teams.
 //
 // SetGrants is atomic. It records "proxy.configure".
@@ -80,7 +81,7 @@ func (p *Proxy) Grants(ctx context.Context, a Actor, operator UserID) (*ProxyLis
 func (p *Proxy) SetGrants(ctx context.Context, a Actor, operator UserID, version int64, g ProxyGrants) (*ProxyList, error) {
 	var out *ProxyList
 	err := p.m.change(ctx, a, "Proxy.SetGrants", verbProxyGrants, func(ctx context.Context, w *work) error {
-		_, r, err := w.member(ctx, operator, w.v.org)
+		mem, r, err := w.member(ctx, operator, w.v.org)
 		if err != nil {
 			return err
 		}
@@ -89,6 +90,9 @@ func (p *Proxy) SetGrants(ctx context.Context, a Actor, operator UserID, version
 		}
 		if operator == w.v.subject {
 			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermProxyConfigure}
+		}
+		if mem.User.Reserved {
+			return &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermProxyConfigure}
 		}
 		old, err := w.tx.ProxyListOf(ctx, operator, w.v.org)
 		if skipNotFound(err) != nil {

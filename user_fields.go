@@ -179,7 +179,7 @@ func fieldsOf(u *User) map[string]string {
 func prepareUser(u *User, fields fieldSet, policy *Policy, now time.Time, p *problems) {
 	p.key("username", u.Username, &u.UsernameKey, canon.Username)
 	u.EmailKey = ""
-	person := u.Kind != KindService
+	person := u.Kind != KindService && !u.Reserved
 	switch {
 	case u.Kind < KindPerson || u.Kind > KindService:
 		p.add("kind", "required", "want person, shared or service")
@@ -227,7 +227,7 @@ func prepareUser(u *User, fields fieldSet, policy *Policy, now time.Time, p *pro
 	if (u.Source == "") != (u.ExternalID == "") {
 		p.add("external_id", "pair", "source and external_id come together")
 	}
-	if !person && u.Responsible.IsZero() {
+	if u.Kind == KindService && !u.Reserved && u.Responsible.IsZero() {
 		p.add("responsible", "required", "a service needs a responsible person")
 	}
 	u.VerifiedEmails = stillThere(u)

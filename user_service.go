@@ -53,6 +53,11 @@ type NewUser struct {
 	Newsletter, AccountMail bool
 	SSO                     SSO
 	Source, ExternalID      string
+	// Reserved makes a user of the system's, who stays as made: nobody changes,
+	// becomes, invites or erases one, not even who made it. Only an actor of
+	// [Manager.SystemActor] makes one, without a password; it needs no names or mail
+	// and holds no seat.
+	Reserved bool
 	// Disabled makes a user who cannot log in until enabled.
 	Disabled bool
 
@@ -104,7 +109,7 @@ func (n *NewUser) user(now time.Time) User {
 		kind = KindPerson
 	}
 	return User{
-		ID: newID[User](), Kind: kind, OwnerUnit: n.OwnerUnit,
+		ID: newID[User](), Kind: kind, Reserved: n.Reserved, OwnerUnit: n.OwnerUnit,
 		Username: n.Username, Email: n.Email, Emails: slices.Clone(n.Emails),
 		Prefix: n.Prefix, FirstName: n.FirstName, MiddleName: n.MiddleName, LastName: n.LastName, Suffix: n.Suffix,
 		Birthday: n.Birthday, Phone: n.Phone, Mobile: n.Mobile, Fax: n.Fax, Address: n.Address,
@@ -226,6 +231,9 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, in ent
 	if err := w.unitInScope(PermUserCreate, &unit); err != nil {
 		return err
 	}
+	if err := w.checkReserved(u, in, p); err != nil {
+		return err
+	}
 	if err := w.checkEntrance(u, in, r, p); err != nil {
 		return err
 	}
@@ -238,6 +246,7 @@ func (w *work) createUser(ctx context.Context, u *User, n *NewMembership, in ent
 	u.Custom = w.m.fields.check(nil, u.Custom, true, u.Kind != KindService, p)
 	w.customOfMember(set, u, nil, &mem, true, p)
 	prepareUser(u, w.m.fields, w.m.policyOf(&org), w.now, p)
+	w.checkNames(nil, u, p)
 	if err := w.checkPeople(ctx, u, &mem, p); err != nil {
 		return err
 	}

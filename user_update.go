@@ -147,6 +147,7 @@ func (w *work) updateUser(ctx context.Context, before, u *User) error {
 	var p problems
 	u.Custom = w.m.fields.check(before.Custom, u.Custom, false, u.Kind != KindService, &p)
 	prepareUser(u, w.m.fields, w.m.policyOf(&org), w.now, &p)
+	w.checkNames(before, u, &p)
 	if u.ReportsTo != before.ReportsTo || u.Responsible != before.Responsible {
 		mem, err := w.tx.MembershipOf(ctx, u.ID, u.Org)
 		if err != nil && !isNotFound(err) {

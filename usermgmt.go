@@ -20,6 +20,9 @@ type Config struct {
 	// Fields are the host's custom fields, which all users have; at most
 	// [MaxCustomFields]. Defaults to none.
 	Fields []CustomField
+	// ReservedUsernames are login names that only reserved users may have, such as
+	// "admin" or "guestuser". Users who have one already keep it. Defaults to none.
+	ReservedUsernames []string
 	// Policy is the password and session policy of organizations that have
 	// none of their own. Defaults to [PolicyNIST].
 	Policy *Policy
@@ -79,6 +82,7 @@ type Manager struct {
 	// settings are the shipped ones, then the host's.
 	settings []Setting
 	fields   fieldSet
+	reserved []string // login names
 	rights   *rights
 	hasher   *hasher
 	cfg      Config
@@ -104,6 +108,7 @@ func New(store Store, cfg *Config) (*Manager, error) {
 	m.settings = newSettings(m.cfg.Settings, &p)
 	m.cfg.setDefaults(&p)
 	m.fields = newFieldSet(m.cfg.Fields, &p)
+	m.reserved = reservedKeys(m.cfg.ReservedUsernames, &p)
 	m.cfg.Policy.validate(&p)
 	m.hasher, err = newHasher(m.cfg.Hash)
 	p.addErr(err)
