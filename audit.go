@@ -80,10 +80,14 @@ type AuditEntry struct {
 	Target     string
 	// Fields are the names of the changed fields, sorted.
 	Fields []string
-	// Digest is the SHA-256 over Detail.Salt and the detail's canonical form,
-	// so that an erased detail can still be proved later. See DESIGN in docs.
+	// Digest is the SHA-256 over Detail.Salt and the detail's canonical form, so
+	// that a seal, which covers the digest, covers the detail too, and still holds
+	// when the detail is erased.
 	Digest [32]byte
-	// FoldKey is empty, or equal for refusals that are one entry per minute.
+	// Class decides how long the entry is kept; see [Config.AuditRetention].
+	Class AuditClass
+	// FoldKey is empty, or equal for refusals that are one entry per minute. A
+	// sealed entry has none.
 	FoldKey string
 	// Count is how often it happened, LastAt when last.
 	Count  int64

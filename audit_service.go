@@ -103,6 +103,7 @@ func (l *AuditLog) Record(ctx context.Context, a Actor, e HostEvent) error {
 		}
 		w.kind, w.target, w.name, w.org = e.TargetKind, e.Target, e.TargetName, w.v.org
 		w.recordAs(e.Verb, e.Before, e.After)
+		w.entries[len(w.entries)-1].Class = AuditHost
 		return nil
 	})
 }
@@ -121,7 +122,7 @@ var ownVerbs = func() map[string]bool {
 func AuditVerbs() []string {
 	return []string{
 		verbKeyGenerate, verbDeleteKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
-		"audit.record", verbEnter, verbLocked, verbLogin, verbLogout, verbBootstrap, verbBreakGlass,
+		"audit.record", verbAuditPrune, verbEnter, verbLocked, verbLogin, verbLogout, verbBootstrap, verbBreakGlass,
 		verbExportCancel, verbExportOpen, verbExportStart, verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
 		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
 		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,

@@ -176,11 +176,27 @@ func TestNoWayInIsForgotten(t *testing.T) {
 	}
 	assert.Equal(t, len(waysIn), ways, "a way is declared but not in waysIn")
 	known := map[string]string{
-		"ActorFor": "wayHost in renew", "Refresh": "renew", "SystemActor": "no user", "Login": "carries only an origin", "completeLogin": "wayPassword",
-		"failJob": "has no rights: it writes down that a job of the user has failed",
-		"ask":     "the actor of the change, renewed in it", "Session": "admitSession", "APIKey": "admitKey", "startSession": "admitSession", "resume": "admitSession",
-		"SwitchBack": "names for the audit entry", "linked": "no door: the link alone", "provedChange": "as Change", "sender": "wayHost in renew", "dutyInvitations": "no user", "Forgot": "carries only an origin", "Resolve": "no user", "stillProxied": "wayOperator",
-		"Change": "the actor that was given, without the lock of its own attempt",
+		"ActorFor":        "wayHost in renew",
+		"Refresh":         "renew",
+		"SystemActor":     "no user",
+		"Login":           "carries only an origin",
+		"completeLogin":   "wayPassword",
+		"failJob":         "has no rights: it writes down that a job of the user has failed",
+		"ask":             "the actor of the change, renewed in it",
+		"Session":         "admitSession",
+		"APIKey":          "admitKey",
+		"startSession":    "admitSession",
+		"resume":          "admitSession",
+		"SwitchBack":      "names for the audit entry",
+		"linked":          "no door: the link alone",
+		"provedChange":    "as Change",
+		"sender":          "wayHost in renew",
+		"dutyInvitations": "no user",
+		"Forgot":          "carries only an origin",
+		"Resolve":         "no user",
+		"stillProxied":    "wayOperator",
+		"pruneAudit":      "no user",
+		"Change":          "the actor that was given, without the lock of its own attempt",
 	}
 	for fn := range makers {
 		assert.Contains(t, known, fn, "%s makes an actor: which way does it pass?", fn)

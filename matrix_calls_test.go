@@ -453,6 +453,15 @@ func restRows() []row {
 			}
 			return "", nil
 		}},
+		{method: "AuditLog.Verify", targets: []string{"own", "foreign", "unknown"}, call: func(c *cell) (string, error) {
+			return drop(c.m.Audit().Verify(c.ctx, c.a, c.orgs[c.target].ID))
+		}},
+		{method: "AuditLog.Sealed", targets: []string{"own", "foreign", "unknown"}, call: func(c *cell) (string, error) {
+			for _, err := range c.m.Audit().Sealed(c.ctx, c.a, c.orgs[c.target].ID, 0) {
+				return only(err)
+			}
+			return "", nil
+		}},
 		{method: "AuditLog.Record", call: func(c *cell) (string, error) {
 			return only(c.m.Audit().Record(c.ctx, c.a, usermgmt.HostEvent{Verb: "lead.convert", TargetKind: "lead", Target: "1"}))
 		}},

@@ -23,6 +23,8 @@ var duties = []duty{
 	{"files", (*Manager).dutyFiles},
 	{"exports", (*Manager).dutyJobs},
 	{"invitations", (*Manager).dutyInvitations},
+	{"audit seals", (*Manager).dutySeal},
+	{"audit retention", (*Manager).dutyRetention},
 }
 
 const (

@@ -398,19 +398,6 @@ type LicenceStore interface {
 	FloatingSeats(ctx context.Context, org OrgID, at time.Time) (map[LicenceType]int, error)
 }
 
-// AuditStore keeps the audit log.
-type AuditStore interface {
-	// AppendAudit adds entries. An entry with a FoldKey that equals a stored
-	// one's adds its Count to that entry and sets its LastAt instead, and its
-	// ID does not count. Any other is [ErrConflict] (Field "id", Rule "taken")
-	// if an entry with its ID is stored: of two transactions that add one with
-	// the same ID at most one commits. [Manager.Resolve] relies on that.
-	AppendAudit(ctx context.Context, entries ...AuditEntry) error
-	// ListAudit returns a page of entries, newest first: in descending order of
-	// ID.
-	ListAudit(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
-}
-
 // OutboxStore keeps outgoing mail, and events for the host.
 type OutboxStore interface {
 	AddMessages(ctx context.Context, m ...Message) error

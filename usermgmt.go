@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -58,6 +59,10 @@ type Config struct {
 	// Files keeps the files of exports that run in the background. Defaults to the
 	// store, in parts, up to [MaxStoredFile] each.
 	Files Files
+	// AuditRetention is how long the entries of a class are kept before
+	// [Manager.Run] deletes them; their seals stay. At least a day. Defaults to for
+	// ever, for each class that is not there.
+	AuditRetention map[AuditClass]time.Duration
 	// RunEvery is the pause between two turns of [Manager.Run]. Defaults to 5
 	// seconds; a second to an hour.
 	RunEvery time.Duration
@@ -164,6 +169,12 @@ func (c *Config) setDefaults(p *problems) {
 	c.Proxy.setDefaults(p)
 	c.Hooks = slices.Clone(c.Hooks)
 	validateHooks(c.Hooks, p)
+	c.AuditRetention = maps.Clone(c.AuditRetention)
+	for class, keep := range c.AuditRetention {
+		if class < AuditChange || class > AuditHost || keep < 24*time.Hour {
+			p.add("audit_retention", "range", "want a day or more, for classes that there are")
+		}
+	}
 	if c.RunEvery == 0 {
 		c.RunEvery = 5 * time.Second
 	}

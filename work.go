@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
+	"github.com/usermgmt/usermgmt/internal/chain"
 )
 
 // work is one service call inside its transaction.
@@ -163,6 +163,9 @@ func (m *Manager) complete(e AuditEntry, v *actorValue, op OperationID, now time
 			e.Org = v.org
 		}
 	}
+	if e.Class == 0 {
+		e.Class = classOf(e.Verb, e.Outcome)
+	}
 	if _, err := rand.Read(e.Detail.Salt[:]); err == nil { // cannot fail since Go 1.24
 		e.Digest = e.Detail.digest()
 	}
@@ -180,28 +183,20 @@ func auditName(username string, kind UserKind) string {
 // digest is the SHA-256 over the salt and every part of the detail, each with
 // its length before it.
 func (d *AuditDetail) digest() [32]byte {
-	h := sha256.New()
-	write := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
-	h.Write(d.Salt[:])
+	sum := chain.New("")
+	sum.Fixed(d.Salt[:])
 	for _, s := range [...]string{d.OperatorName, d.SubjectName, d.TargetName,
 		d.Origin.Address, d.Origin.UserAgent, d.Origin.RequestID, d.Reason} {
-		write(s)
+		sum.Text(s)
 	}
 	for _, side := range [...]map[string]string{d.Before, d.After} {
-		write(strconv.Itoa(len(side)))
+		sum.Text(strconv.Itoa(len(side)))
 		for _, k := range slices.Sorted(maps.Keys(side)) {
-			write(k)
-			write(side[k])
+			sum.Text(k)
+			sum.Text(side[k])
 		}
 	}
-	var out [32]byte
-	h.Sum(out[:0])
-	return out
+	return sum.Sum()
 }
 
 // diff keeps what differs between two field maps.

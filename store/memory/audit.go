@@ -16,8 +16,12 @@ type auditLog struct {
 	full []*auditChunk
 	last auditChunk // its slices have room, which is the writer's
 	late pmap.Tree[*lateEntry]
-	// folds has a row for each entry with a FoldKey.
-	folds pmap.Map[fold]
+	// folds has a row for each entry with a FoldKey that is not sealed, by the key;
+	// counts one for each that is, by the identifier.
+	folds  pmap.Map[fold]
+	counts pmap.Map[fold]
+	open   pmap.Tree[usermgmt.AuditID] // entries without a seal
+	seals  pmap.Tree[*usermgmt.Seal]   // by organization and number
 }
 
 type auditChunk struct {
@@ -39,6 +43,7 @@ type auditHead struct {
 	at                int64
 	outcome           usermgmt.Outcome
 	door              usermgmt.Door
+	class             usermgmt.AuditClass
 	folds             bool
 	start, end        uint32 // of the rest in data
 }
@@ -51,6 +56,7 @@ type lateEntry struct {
 // fold is how often an entry with a FoldKey happened so far.
 type fold struct {
 	key   string
+	id    usermgmt.AuditID
 	count int64
 	at    int64
 }
@@ -58,6 +64,9 @@ type fold struct {
 func (l *auditLog) init(text func(string) uint64) {
 	l.late.Cmp = func(a, b *lateEntry) int { return cmpID(a.id, b.id) }
 	l.folds.Hash = func(f *fold) uint64 { return text(f.key) }
+	l.counts.Hash = func(f *fold) uint64 { return hashID(f.id) }
+	l.open.Cmp = compareIDs[usermgmt.AuditEntry]
+	l.seals.Cmp = compareSeals
 }
 
 func (c *auditChunk) find(id usermgmt.AuditID) (int, bool) {
@@ -119,24 +128,39 @@ func (w *writer) appendAudit(e *usermgmt.AuditEntry) error {
 		h := w.text(e.FoldKey)
 		old := l.fold(e.FoldKey, h)
 		if old != nil {
-			l.folds.Replace(w.own, old, &fold{old.key, old.count + e.Count, e.LastAt.UnixMicro()})
+			l.folds.Replace(w.own, old, &fold{old.key, old.id, old.count + e.Count, e.LastAt.UnixMicro()})
 			return nil
 		}
-		l.folds.Insert(w.own, &fold{e.FoldKey, e.Count, e.LastAt.UnixMicro()})
+		l.folds.Insert(w.own, &fold{e.FoldKey, e.ID, e.Count, e.LastAt.UnixMicro()})
 	}
 	if !inOrder && l.has(e.ID) {
 		return taken("id")
 	}
-	h := auditHead{
-		id: e.ID, operation: e.Operation, operator: e.Operator, subject: e.Subject, org: e.Org,
-		at: e.At.UnixMicro(), outcome: e.Outcome, door: e.Door, folds: e.FoldKey != "",
-	}
+	l.open.Set(w.own, e.ID)
 	if !inOrder {
-		r := &lateEntry{h, appendEntry(nil, e)}
-		r.end = uint32(len(r.data))
-		l.late.Set(w.own, r)
+		l.late.Set(w.own, newLate(e))
 		return nil
 	}
+	l.append(e)
+	return nil
+}
+
+func headOf(e *usermgmt.AuditEntry) auditHead {
+	return auditHead{
+		id: e.ID, operation: e.Operation, operator: e.Operator, subject: e.Subject, org: e.Org,
+		at: e.At.UnixMicro(), outcome: e.Outcome, door: e.Door, class: e.Class, folds: e.FoldKey != "",
+	}
+}
+
+func newLate(e *usermgmt.AuditEntry) *lateEntry {
+	r := &lateEntry{headOf(e), appendEntry(nil, e)}
+	r.end = uint32(len(r.data))
+	return r
+}
+
+// append adds an entry at the end.
+func (l *auditLog) append(e *usermgmt.AuditEntry) {
+	h := headOf(e)
 	c := &l.last
 	if size := entrySize(e); len(c.heads) == cap(c.heads) || len(c.data)+size > cap(c.data) {
 		l.grow(size)
@@ -145,7 +169,6 @@ func (w *writer) appendAudit(e *usermgmt.AuditEntry) error {
 	c.data = appendEntry(c.data, e)
 	h.end = uint32(len(c.data))
 	c.heads = append(c.heads, h)
-	return nil
 }
 
 // grow makes room for one more entry at least. The first chunks are small.
@@ -154,9 +177,8 @@ func (l *auditLog) grow(size int) {
 	if len(l.last.heads) > 0 {
 		heads = min(2*len(l.last.heads), auditHeads)
 		data = min(2*cap(l.last.data), auditBytes)
-		full := l.last
-		l.full = append(l.full, &full)
 	}
+	l.close()
 	l.last = auditChunk{make([]auditHead, 0, heads), make([]byte, 0, max(size, data))}
 }
 
@@ -232,12 +254,7 @@ func (s *Store) ListAudit(ctx context.Context, q usermgmt.AuditQuery) ([]usermgm
 		}
 		data = data[h.start:h.end]
 		if match(h, data) {
-			e := h.entry(data)
-			if h.folds {
-				f := v.audit.fold(e.FoldKey, s.text(e.FoldKey))
-				e.Count, e.LastAt = f.count, fromMicro(f.at)
-			}
-			out = append(out, e)
+			out = append(out, v.audit.entry(h, data, s.text))
 		}
 		return len(out) < q.Limit
 	})
@@ -279,10 +296,25 @@ func (v *version) auditMatch(q *usermgmt.AuditQuery) func(h *auditHead, data []b
 	}
 }
 
+// entry decodes an entry with what was folded into it.
+func (l *auditLog) entry(h *auditHead, data []byte, text func(string) uint64) usermgmt.AuditEntry {
+	e := h.entry(data)
+	if !h.folds {
+		return e
+	}
+	f := l.fold(e.FoldKey, text(e.FoldKey))
+	if f == nil || f.id != e.ID {
+		f = find(&l.counts, e.ID, func(f *fold) usermgmt.AuditID { return f.id })
+		e.FoldKey = ""
+	}
+	e.Count, e.LastAt = f.count, fromMicro(f.at)
+	return e
+}
+
 // entry decodes an entry, but for what was folded into it.
 func (h *auditHead) entry(data []byte) usermgmt.AuditEntry {
 	e := usermgmt.AuditEntry{
-		ID: h.id, Operation: h.operation, At: fromMicro(h.at), Outcome: h.outcome, Door: h.door,
+		ID: h.id, Operation: h.operation, At: fromMicro(h.at), Outcome: h.outcome, Door: h.door, Class: h.class,
 		Operator: h.operator, Subject: h.subject, Org: h.org,
 	}
 	decodeEntry(&e, data)

@@ -10,7 +10,7 @@ import (
 // auditRows are the columns of a subquery, which leaves it to the query around
 // it to turn documents into text.
 const auditRows = `a.audit_id, a.operation_id, a.at, a.verb, a.outcome, a.door, a.operator_id, a.subject_id, a.org_id,
-	a.target_kind, a.target, a.fields, a.digest, a.fold_key, a.count, a.last_at, a.detail`
+	a.target_kind, a.target, a.fields, a.digest, a.fold_key, a.count, a.last_at, a.detail, a.class`
 
 // auditWalk is how many of the newest entries that meet the other conditions are
 // looked at for visible users. Tests change it.

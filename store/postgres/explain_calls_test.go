@@ -56,7 +56,7 @@ func bigHash(kind, i int) [32]byte {
 
 // bigCalls are calls of all methods with large tables.
 func bigCalls(users int) []bigCall {
-	return append(append(append(append(bigLookups(users), bigLists(users)...), bigUserLists(users)...), bigFactors(users)...), bigWrites(users)...)
+	return append(append(append(append(append(bigLookups(users), bigLists(users)...), bigUserLists(users)...), bigFactors(users)...), bigSeals()...), bigWrites(users)...)
 }
 
 func bigLookups(users int) []bigCall {
@@ -150,6 +150,47 @@ func bigLists(users int) []bigCall {
 		out = append(out, bigList("ListAudit "+name, func(x c, s st) ([]usermgmt.AuditEntry, error) { return s.ListAudit(x, q) }))
 	}
 	return out
+}
+
+func bigSeals() []bigCall {
+	type st = usermgmt.Store
+	type c = context.Context
+	org, now := bigOrg(1), time.Now()
+	return []bigCall{
+		bigList("UnsealedAudit", func(x c, s st) ([]usermgmt.AuditEntry, error) { return s.UnsealedAudit(x, now, 500) }),
+		bigGet("LastSeal", func(x c, s st) (usermgmt.Seal, error) { return s.LastSeal(x, org) }),
+		bigList("ListSealed", func(x c, s st) ([]usermgmt.SealedEntry, error) { return s.ListSealed(x, org, 1000, 1000) }),
+		bigWrite("SealAudit", func(x c, s st) error {
+			last, err := s.LastSeal(x, org)
+			if err != nil {
+				return err
+			}
+			open, err := s.UnsealedAudit(x, now, 500)
+			if err != nil {
+				return err
+			}
+			var seals []usermgmt.Seal
+			for _, e := range open {
+				if e.Org == org {
+					last = usermgmt.Seal{Org: org, Number: last.Number + 1, Entry: e.ID, At: e.At, Class: e.Class, Count: e.Count}
+					seals = append(seals, last)
+				}
+			}
+			return s.SealAudit(x, seals...)
+		}),
+		bigWrite("PruneAudit of accesses", func(x c, s st) error {
+			_, err := s.PruneAudit(x, usermgmt.AuditAccess, now.Add(-299*24*time.Hour), 500)
+			return err
+		}),
+		bigWrite("PruneAudit of changes", func(x c, s st) error {
+			_, err := s.PruneAudit(x, usermgmt.AuditChange, now.Add(-299*24*time.Hour), 500)
+			return err
+		}),
+		bigWrite("EraseAudit", func(x c, s st) error {
+			_, err := s.EraseAudit(x, bigUser(6001))
+			return err
+		}),
+	}
 }
 
 func bigUserLists(users int) []bigCall {

@@ -149,13 +149,17 @@ insert into usermgmt_proxy_lists (org_id, operator_id, restricted, updated_at, v
 insert into usermgmt_proxy_users (org_id, operator_id, pos, user_id)
 	select org_id, operator_id, k, um_id(4, k) from usermgmt_proxy_lists, generate_series(1, 3) k;
 insert into usermgmt_audit (audit_id, operation_id, at, verb, outcome, door, operator_id, subject_id, org_id, target_kind, target, digest,
-	count, last_at)
+	count, last_at, class)
 	select um_id(11, i), um_id(14, i / 2), x.t, 'user.' || case i % 50 when 0 then 'delete' when 1 then 'unlock' else 'update' end, 1 + i % 3, 1,
 		um_id(4, 1 + (um_rnd(i, 12) * 5000)::integer), um_id(4, 1 + (um_rnd(i, 13) * (:n - 1))::integer),
-		um_id(1, case when i % 20 > 0 then 1 else 2 + i / 20 % 50 end), 'user', um_id(4, 1 + i % :n)::text, sha256(''), 1, x.t
+		um_id(1, case when i % 20 > 0 then 1 else 2 + i / 20 % 50 end), 'user', um_id(4, 1 + i % :n)::text, sha256(''), 1, x.t, 1 + i % 3
 	from generate_series(1, :n) i cross join lateral (select now() - interval '300 days' + i * interval '20 seconds' as t) x;
-insert into usermgmt_outbox (message_id, address, kind, not_before, attempts, created_at, sent_at, last_error)
-	select um_id(12, i), 'a@example.test', 'welcome', now(), 1, now(), case when i % 1000 > 0 then now() end, '' from generate_series(1, :n / 5) i;
+insert into usermgmt_audit_seals (org_id, number, audit_id, at, class, count, core, hash)
+	select org_id, row_number() over (partition by org_id order by audit_id), audit_id, at, class, count, digest, digest
+	from usermgmt_audit where audit_id <= um_id(11, :n - 1000);
+insert into usermgmt_audit_unsealed (audit_id) select audit_id from usermgmt_audit where audit_id > um_id(11, :n - 1000);
+insert into usermgmt_outbox (message_id, address, kind, not_before, attempts, created_at, sent_at, last_error, event)
+	select um_id(12, i), 'a@example.test', 'welcome', now(), 1, now(), case when i % 1000 > 0 then now() end, '', i % 2 = 0 from generate_series(1, :n / 5) i;
 drop table um_people, um_nodes, um_paths;
 `
 

@@ -23,6 +23,7 @@ type contents struct {
 	annProxy, old            usermgmt.Session
 	sent, waiting            usermgmt.Message
 	entry                    usermgmt.AuditEntry
+	sealed, unsealed         usermgmt.AuditEntry
 	mark                     usermgmt.Checkpoint
 	queued, running, done    usermgmt.Job
 	newJob                   usermgmt.Job
@@ -123,7 +124,11 @@ func (w *world) contents() *contents {
 	c.entry = w.newAudit("first")
 	c.entry.Org, c.entry.FoldKey, c.entry.Fields = c.a.org.ID, "fold", []string{"a", "b"}
 	c.entry.Detail.Before, c.entry.Detail.After = map[string]string{"a": "1"}, map[string]string{"a": "2"}
-	w.do(w.s.AppendAudit(w.ctx, c.entry))
+	c.sealed, c.unsealed = w.newAudit("sealed"), w.newAudit("unsealed")
+	c.sealed.Org, c.sealed.Class = c.a.org.ID, usermgmt.AuditAccess
+	c.unsealed.Org, c.unsealed.Operator, c.unsealed.Detail.OperatorName = c.a.org.ID, newID[usermgmt.User](w), "O"
+	w.do(w.s.AppendAudit(w.ctx, c.entry, c.sealed, c.unsealed))
+	w.do(w.s.SealAudit(w.ctx, newSeal(&c.sealed, 1)))
 	c.sent, c.waiting = w.newMessage(0), w.newMessage(1)
 	w.do(w.s.AddMessages(w.ctx, c.sent, c.waiting))
 	w.do(w.s.PutBlob(w.ctx, "picture", []byte("pixels")))

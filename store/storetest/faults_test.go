@@ -86,6 +86,7 @@ func faults() []fault {
 		{name: "lists keys that expire later", caught: "KeysByExpiry", build: func(b base) usermgmt.Store { return laterKeys{b} }},
 		{name: "folds the keys of blobs", caught: "Blob", build: func(b base) usermgmt.Store { return foldsKeys{b} }},
 	}
+	list = append(list, sealFaults()...)
 	for part, drop := range map[string]func(f *usermgmt.Filter){
 		"All":               func(f *usermgmt.Filter) { f.All = false },
 		"System":            func(f *usermgmt.Filter) { f.System = false },

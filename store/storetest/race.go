@@ -29,6 +29,7 @@ func raceCases() []testCase {
 		{"RaceOfCounters", []string{"BumpStamps", "BumpRights", "RecordLogin", "AppendAudit", "ClaimSeats"}, raceCounters},
 		{"RaceUnderLockOrg", []string{"LockOrg"}, raceLockOrg},
 		{"RaceForTokens", []string{"PutToken", "UseToken", "SaveInvitation", "EndInvitation"}, raceTokens},
+		{"RaceToSeal", []string{"SealAudit", "LastSeal"}, raceSeals},
 		{"RaceForMessages", []string{"ClaimMessages"}, raceMessages},
 		{"RaceOfDeleteAndReference", []string{"DeleteTeam", "SaveMembership"}, raceReference},
 		{"RaceOfReadersAndAWriter", []string{"ListUsers", "StreamMembers", "Policy", "StandingOf"}, raceReaders},

@@ -127,6 +127,13 @@ func (c *contents) readers() []reader {
 		read("ListAudit", func(ctx context.Context, s store) ([]usermgmt.AuditEntry, error) {
 			return s.ListAudit(ctx, usermgmt.AuditQuery{Limit: everything})
 		}),
+		read("UnsealedAudit", func(ctx context.Context, s store) ([]usermgmt.AuditEntry, error) {
+			return s.UnsealedAudit(ctx, usermgmt.Forever, everything)
+		}),
+		read("LastSeal", func(ctx context.Context, s store) (usermgmt.Seal, error) { return s.LastSeal(ctx, org) }),
+		read("ListSealed", func(ctx context.Context, s store) ([]usermgmt.SealedEntry, error) {
+			return s.ListSealed(ctx, org, 0, everything)
+		}),
 		read("ListMessages", func(ctx context.Context, s store) ([]usermgmt.Message, error) { return s.ListMessages(ctx, false, q) }),
 		read("Blob", func(ctx context.Context, s store) ([]byte, error) { return s.Blob(ctx, "picture") }),
 		read("CheckpointByID", func(ctx context.Context, s store) (usermgmt.Checkpoint, error) {

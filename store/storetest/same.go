@@ -65,7 +65,7 @@ func describeValue(lines *[]string, path string, v reflect.Value) {
 	case reflect.Map:
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int {
-			return strings.Compare(a.String(), b.String())
+			return strings.Compare(fmt.Sprint(a), fmt.Sprint(b))
 		})
 		for _, key := range keys {
 			*lines = append(*lines, fmt.Sprintf("%s[%q]: %q", path, key, v.MapIndex(key)))

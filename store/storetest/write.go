@@ -132,6 +132,15 @@ func (c *contents) writesOfRecords() []write {
 			e.ID, e.LastAt = idOf[usermgmt.AuditEntry](1<<20), at(8)
 			return s.AppendAudit(ctx, e)
 		}},
+		{"SealAudit", func(ctx context.Context, s store) error { return s.SealAudit(ctx, newSeal(&c.unsealed, 2)) }},
+		{"PruneAudit", func(ctx context.Context, s store) error {
+			_, err := s.PruneAudit(ctx, usermgmt.AuditAccess, usermgmt.Forever, 9)
+			return err
+		}},
+		{"EraseAudit", func(ctx context.Context, s store) error {
+			_, err := s.EraseAudit(ctx, c.unsealed.Operator)
+			return err
+		}},
 		{"AddMessages", func(ctx context.Context, s store) error { return s.AddMessages(ctx, c.newMessage) }},
 		{"ClaimMessages", func(ctx context.Context, s store) error {
 			_, err := s.ClaimMessages(ctx, false, at(3), at(9), 9)
