@@ -198,6 +198,7 @@ func TestNoSecretComesOutOfAnything(t *testing.T) {
 	n.credentials(ann)
 	n.files()
 	n.inner(ctx)
+	n.links(ctx)
 
 	entries, err := n.Store.ListAudit(ctx, usermgmt.AuditQuery{Limit: 1000})
 	require.NoError(t, err)

@@ -234,6 +234,22 @@ func FuzzSessionHash(f *testing.F) {
 	})
 }
 
+func FuzzLinkHash(f *testing.F) {
+	f.Add("")
+	f.Add(NewLink(ones32))
+	f.Add(NewSession(ones32))
+	f.Fuzz(func(t *testing.T, text string) {
+		h, ok := LinkHash(text)
+		if !ok {
+			require.Zero(t, h)
+			return
+		}
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(text[4:])
+		require.NoError(t, err)
+		require.Equal(t, text, NewLink([32]byte(raw)), "a link has one text")
+	})
+}
+
 func FuzzParseAPIKey(f *testing.F) {
 	f.Add(make([]byte, 41), uint8(0), uint16(65), byte('1'))
 	f.Add(bytes.Repeat([]byte{0xff}, 41), uint8(1), uint16(60), byte(0))
