@@ -187,7 +187,7 @@ func fillBig(ctx context.Context, t *testing.T, dsn string, users int) {
 		exec("drop index " + x[0])
 	}
 	exec("alter table usermgmt_login_names drop constraint um_login_names_pk")
-	for _, sql := range strings.Split(strings.ReplaceAll(bigData, ":n", strconv.Itoa(users)), ";\n") {
+	for _, sql := range strings.Split(strings.ReplaceAll(bigData+bigTokens, ":n", strconv.Itoa(users)), ";\n") {
 		if strings.TrimSpace(sql) != "" {
 			exec(sql)
 		}
