@@ -68,6 +68,8 @@ func (l *AuditLog) Stream(ctx context.Context, a Actor, q AuditQuery) iter.Seq2[
 	}
 }
 
+const verbAuditRecord = "audit.record" // of a refused one; otherwise the verb is the host's
+
 var verbForm = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
 
 // HostEvent is something that the host did and wants in the log.
@@ -87,7 +89,7 @@ type HostEvent struct {
 // Every actor may record what it does. Errors: [ErrInvalid].
 func (l *AuditLog) Record(ctx context.Context, a Actor, e HostEvent) error {
 	const op = "Audit.Record"
-	return l.m.change(ctx, a, op, "audit.record", func(_ context.Context, w *work) error {
+	return l.m.change(ctx, a, op, verbAuditRecord, func(_ context.Context, w *work) error {
 		var p problems
 		if len(e.Verb) > 128 || !verbForm.MatchString(e.Verb) {
 			p.add("verb", "format", "want words of a-z, 0-9 and _ with dots between")
@@ -117,20 +119,19 @@ var ownVerbs = func() map[string]bool {
 	return out
 }()
 
-// AuditVerbs returns every verb that this package records, in the order of the
-// alphabet by subject.
+// AuditVerbs returns every verb that this package records, sorted.
 func AuditVerbs() []string {
 	return []string{
-		verbKeyGenerate, verbDeleteKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
-		"audit.record", verbAuditPrune, verbEnter, verbLocked, verbLogin, verbLogout, verbBootstrap, verbBreakGlass,
-		verbExportCancel, verbExportOpen, verbExportStart, verbExport, verbImport, verbLicence, verbMemberAdd, verbMemberEnd, verbMemberUpdate,
-		verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate, verbChangePassword, verbSetPassword,
-		verbResetPassword, verbForgotPassword, verbRedeem, verbUserInvite,
-		verbUserEmail, verbUserEmailRequest, verbUserVerify,
-		verbInvite, verbInviteAgain, verbInviteRevoke, verbInviteAccept, verbInviteExpire,
-		verbProfileCreate, verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack,
-		verbRoleCreate, verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbTeamCreate, verbTeamDelete, verbTeamUpdate,
-		verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserUnlock, verbUserAssign, verbUserAvatar, verbUserCreate,
-		verbUserDeactivate, verbUserDisable, verbUserEnable, verbUserReactivate, verbUserUpdate,
+		verbDeleteKey, verbKeyGenerate, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
+		verbAuditPrune, verbAuditRecord, verbEnter, verbLocked, verbLogin, verbLogout, verbExportCancel, verbExportOpen,
+		verbExportStart, verbFieldCreate, verbFieldDelete, verbFieldUpdate, verbGroupCreate, verbGroupDelete,
+		verbGroupUpdate, verbInviteAccept, verbInviteExpire, verbInviteAgain, verbInviteRevoke, verbInvite, verbLicence,
+		verbMemberAdd, verbMemberEnd, verbMemberUpdate, verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate,
+		verbChangePassword, verbForgotPassword, verbRedeem, verbResetPassword, verbSetPassword, verbProfileCreate,
+		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack, verbRoleCreate,
+		verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbBootstrap, verbBreakGlass, verbTeamCreate,
+		verbTeamDelete, verbTeamUpdate, verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserAssign, verbUserAvatar,
+		verbUserCreate, verbUserDeactivate, verbUserDisable, verbUserEmail, verbUserEmailRequest, verbUserEnable, verbExport,
+		verbImport, verbUserInvite, verbUserReactivate, verbUserUnlock, verbUserUpdate, verbUserVerify,
 	}
 }

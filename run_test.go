@@ -167,3 +167,23 @@ func TestAMailerThatPanicsLosesNothing(t *testing.T) {
 type panics struct{}
 
 func (panics) Send(context.Context, usermgmt.Message) error { panic("no network") }
+
+func TestMailIsInTheAddresseesLanguage(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	ann, bob := e.AddUser("ann", nil), e.AddUser("bob", nil)
+	language := func(of usermgmt.SettingsOf, tag string) {
+		require.NoError(t, e.Settings().Change(t.Context(), e.Root(), of, usermgmt.SettingChange{Key: usermgmt.SettingLanguage, Value: tag}))
+	}
+	language(usermgmt.SettingsOf{Org: e.Organization.ID}, "de")
+	language(usermgmt.SettingsOf{User: ann.ID}, "fr-CA")
+	for _, u := range []*usermgmt.User{ann, bob} {
+		require.NoError(t, e.Passwords().Set(t.Context(), e.Root(), u.ID, "Another-Long-7-Phrase", "", false))
+	}
+	run(t, e)
+	got := map[string]string{}
+	for _, m := range e.Mail.Sent() {
+		got[m.To] = m.Language
+	}
+	assert.Equal(t, map[string]string{"ann@acme.test": "fr-CA", "bob@acme.test": "de"}, got)
+}

@@ -157,6 +157,20 @@ func (m *Manager) readSettings(ctx context.Context, v *actorValue, of *SettingsO
 	return levels, err
 }
 
+// languageOf is the language in which a user of an organization is written to.
+func (m *Manager) languageOf(ctx context.Context, user UserID, org OrgID) (string, error) {
+	set, err := m.store.SettingsOf(ctx, org)
+	if err != nil {
+		return "", err
+	}
+	mem, err := m.store.MembershipOf(ctx, user, org)
+	if skipNotFound(err) != nil {
+		return "", err
+	}
+	value, _, _ := m.setting(SettingLanguage).effective(settingLevels{set.System, set.Org, mem.Settings})
+	return value.Value, nil
+}
+
 // SettingChange sets a setting or takes back that it is set.
 type SettingChange struct {
 	Key string

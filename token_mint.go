@@ -11,7 +11,7 @@ import (
 // errWithdrawn is why a mail is not sent whose token is no longer good.
 var errWithdrawn = errors.New("withdrawn")
 
-// sendMail gives the mailer a message, with a fresh secret of its token if it has
+// sendMail gives the mailer a message, in the addressee's language, with a fresh secret of its token if it has
 // one. Each try draws a secret of its own, so none is ever stored but as a hash.
 func (m *Manager) sendMail(ctx context.Context, msg Message) error {
 	if !msg.Token.IsZero() {
@@ -20,6 +20,10 @@ func (m *Manager) sendMail(ctx context.Context, msg Message) error {
 			return err
 		}
 		msg.Secret = secret
+	}
+	var err error
+	if msg.Language, err = m.languageOf(ctx, msg.User, msg.Org); err != nil {
+		return err
 	}
 	return m.cfg.Mailer.Send(ctx, msg)
 }
