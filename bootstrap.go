@@ -144,6 +144,9 @@ func (m *Manager) BreakGlass(ctx context.Context, reason string, user UserID, pa
 	if err != nil {
 		return withOp(op, err)
 	}
+	if err := m.notDirectory(&acc.User, "user"); err != nil { // a password would not let them in
+		return withOp(op, err)
+	}
 	org, err := m.store.OrgByID(ctx, acc.User.Org)
 	if err != nil {
 		return withOp(op, err)

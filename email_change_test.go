@@ -1,6 +1,7 @@
 package usermgmt_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -195,6 +196,17 @@ func TestADirectoryOwnsItsUsers(t *testing.T) {
 	team := e.AddTeam("more", e.RootTeam.ID)
 	_, err = e.Members().Update(ctx, e.Root(), dir.ID, usermgmt.OrgID{}, mem.Version, usermgmt.MembershipUpdate{PrimaryTeam: &team.ID})
 	require.NoError(t, err, "teams and roles are open")
+	opt := usermgmt.ImportOptions{Mode: usermgmt.ImportUpdate, DefaultUnit: e.MainUnit.ID}
+	for what, file := range map[string]string{
+		"phone":    "username,phone\ndir,123\n",
+		"password": "username,password\ndir,$6$rounds=5000$saltsalt$" + strings.Repeat("A", 86) + "\n",
+	} {
+		r, err := e.Imports().Users(ctx, e.Root(), strings.NewReader(file), opt)
+		require.NoError(t, err)
+		require.Len(t, r.Problems, 1, what)
+		refused("import of a "+what, r.Problems[0])
+	}
+	refused("break glass", e.BreakGlass(ctx, "locked out", dir.ID, freshPassword))
 	require.NoError(t, e.Users().Disable(ctx, e.Root(), dir.ID), "and so is the switch")
 
 	// A local password from before counts for nothing once a directory has the user.

@@ -377,6 +377,9 @@ func (w *work) firstPassword(ctx context.Context, user UserID, hash string) (boo
 	if rule != "" {
 		return false, &Error{Kind: ErrPermission, Field: "password", Rule: rule, Permission: PermUserSetPassword}
 	}
+	if err := w.m.notDirectory(&acc.User, "password"); err != nil {
+		return false, err
+	}
 	if err := w.notStronger(ctx, &acc.User); err != nil {
 		return false, err
 	}

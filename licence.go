@@ -64,6 +64,8 @@ type PoolReport struct {
 	// InUse is how many seats are taken now: of a floating pool by users who
 	// are logged in, otherwise it is Used.
 	InUse int
+	// Reserved is how many of Used pending invitations hold; see [Invitations.Send].
+	Reserved int
 	// Over is how many of them are over Size.
 	Over int
 }
@@ -93,9 +95,13 @@ func (l *Licences) Report(ctx context.Context, a Actor, org OrgID) ([]PoolReport
 			return nil, withOp(op, err)
 		}
 	}
+	reserved, err := l.m.store.InvitedSeats(ctx, org)
+	if err != nil {
+		return nil, withOp(op, err)
+	}
 	out := make([]PoolReport, len(pools))
 	for i, p := range pools {
-		out[i] = PoolReport{LicencePool: p, InUse: p.Used}
+		out[i] = PoolReport{LicencePool: p, InUse: p.Used, Reserved: reserved[p.Type]}
 		if p.Floating {
 			out[i].InUse = floating[p.Type]
 		}

@@ -29,7 +29,8 @@ const (
 // Token is the right to do one thing once, which is given to whoever reads the
 // mail at an address. It holds no secret and never did: the secret is drawn when
 // the mail is delivered ([Manager.Deliver]), and only its hash is kept. Each try
-// to deliver draws one; all are good until the token is used, replaced or dead.
+// to deliver draws one; all are good until the token is used, replaced or dead, but
+// of a temporary password and of a code only the last.
 //
 // A token is bound to what its user was when it was made. It is dead once the
 // user's username, primary e-mail address or credential epoch differs from what
