@@ -29,7 +29,9 @@ func (a *Access) Catalogue() []Object {
 }
 
 // Check returns nil if the actor has the permission on the record, and
-// otherwise [ErrPermission], or [ErrUnauthenticated] for the zero Actor.
+// otherwise [ErrPermission], or [ErrUnauthenticated] for the zero Actor, or
+// [ErrStepUp] if it has the permission, which needs a fresh proof
+// ([Config.StepUp]): [Actor.Can] alone does not ask for that.
 func (a *Access) Check(actor Actor, p Permission, r Record) error {
 	switch {
 	case actor.IsZero():
@@ -37,7 +39,7 @@ func (a *Access) Check(actor Actor, p Permission, r Record) error {
 	case !actor.Can(p, r):
 		return &Error{Op: "Access.Check", Kind: ErrPermission, Permission: p}
 	}
-	return nil
+	return withOp("Access.Check", actor.v.freshFor(p))
 }
 
 // CheckMany answers the same question about many records.

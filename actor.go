@@ -44,8 +44,11 @@ type actorValue struct {
 	reason string // of a system actor or a proxy login
 	// pending are the steps to do before anything else.
 	pending Step
-	// provedAt is when a secret was last proved.
+	// provedAt is when a secret was last proved; stepUp, nil where it does not
+	// matter, and asOf say whether that is lately.
 	provedAt time.Time
+	stepUp   *stepUp
+	asOf     time.Time
 	// proved: the password was just judged and is right, so that a lock which the
 	// attempt itself has set does not count.
 	proved bool
@@ -202,7 +205,10 @@ type ActorRequest struct {
 	// Application is the current one, if any. One to which the user has no access
 	// counts as none.
 	Application ApplicationID
-	Origin      Origin
+	// ProvedAt is when the user last proved a secret to the host, for what needs a
+	// fresh proof ([Config.StepUp]). Zero is not lately.
+	ProvedAt time.Time
+	Origin   Origin
 }
 
 // ActorFor makes an actor for a user whom the host authenticated itself. The
@@ -219,7 +225,7 @@ func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error)
 		req.Org = u.Org
 	}
 	v := &actorValue{door: DoorHost, subject: req.User, operator: req.User, org: req.Org,
-		app: req.Application, origin: req.Origin, verified: now}
+		app: req.Application, origin: req.Origin, verified: now, provedAt: req.ProvedAt}
 	err := m.renew(ctx, m.store, v, now)
 	if err == nil {
 		err = v.rights.fromAddress(req.Origin.Address)

@@ -124,7 +124,7 @@ func (w *work) keyHolder(ctx context.Context, user UserID, org OrgID) (*Member, 
 		return nil, err
 	}
 	if user == w.v.subject {
-		return mem, nil
+		return mem, w.v.freshFor(PermUserManageAPIKey)
 	}
 	if err := w.need(PermUserManageAPIKey, PermUserView, r); err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (k *APIKeys) Get(ctx context.Context, a Actor, user UserID, org OrgID) (*AP
 	if err != nil {
 		return nil, withOp(op, err)
 	}
-	key.Hash = [32]byte{}
+	key.Hash, key.PreviousHash = [32]byte{}, [32]byte{}
 	return &key, nil
 }
 

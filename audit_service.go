@@ -122,13 +122,14 @@ var ownVerbs = func() map[string]bool {
 // AuditVerbs returns every verb that this package records, sorted.
 func AuditVerbs() []string {
 	return []string{
-		verbDeleteKey, verbKeyGenerate, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
-		verbAuditPrune, verbAuditRecord, verbEnter, verbLocked, verbLogin, verbLogout, verbExportCancel, verbExportOpen,
-		verbExportStart, verbFieldCreate, verbFieldDelete, verbFieldUpdate, verbGroupCreate, verbGroupDelete,
+		verbDeleteKey, verbKeyGenerate, verbLeakedKey, verbRotateKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
+		verbAuditPrune, verbAuditRecord, verbEnter, verbProveFactor, verbLocked, verbLogin, verbLogout, verbAnswerQuestion, verbStepUp, verbExportCancel, verbExportOpen,
+		verbExportStart, verbConfirmFactor, verbEnrollFactor, verbRemoveFactor, verbRenewCodes, verbResetFactor,
+		verbFieldCreate, verbFieldDelete, verbFieldUpdate, verbGroupCreate, verbGroupDelete,
 		verbGroupUpdate, verbInviteAccept, verbInviteExpire, verbInviteAgain, verbInviteRevoke, verbInvite, verbLicence,
 		verbMemberAdd, verbMemberEnd, verbMemberUpdate, verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate,
-		verbChangePassword, verbForgotPassword, verbRedeem, verbResetPassword, verbSetPassword, verbProfileCreate,
-		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack, verbRoleCreate,
+		verbChangePassword, verbExpirePassword, verbForgotPassword, verbRedeem, verbResetPassword, verbSetPassword, verbProfileCreate,
+		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack, verbChooseQuestion, verbRoleCreate,
 		verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbBootstrap, verbBreakGlass, verbTeamCreate,
 		verbTeamDelete, verbTeamUpdate, verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserAssign, verbUserAvatar,
 		verbUserCreate, verbUserDeactivate, verbUserDisable, verbUserEmail, verbUserEmailRequest, verbUserEnable, verbExport,

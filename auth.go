@@ -48,6 +48,9 @@ type LoginResult struct {
 	// Pending are the steps that remain: until they are done, the session can do
 	// nothing else.
 	Pending Step
+	// PasswordExpiresAt is when the password grows too old; zero for never, and
+	// after other calls than [Auth.Login].
+	PasswordExpiresAt time.Time
 }
 
 // Login proves a user by password and opens a session.
@@ -109,7 +112,29 @@ func errBound() error {
 		Detail: "secrets are not verified inside a transaction of the host"}
 }
 
-// proof is a proved password.
+// claim is a secret that somebody says to know.
+type claim struct {
+	what string // for the log
+	// none says why nobody can be right; empty if somebody can.
+	none string
+	// judge compares. What it costs must not tell what it answers.
+	judge func(ctx context.Context) (right bool, err error)
+}
+
+// passwordClaim is the claim to know a user's password.
+func (m *Manager) passwordClaim(acc *Account, password string) claim {
+	c := claim{what: "password", judge: func(ctx context.Context) (bool, error) {
+		guess, possible := canonicalGuess(password)
+		right, err := m.hasher.verify(ctx, m.localHash(acc), guess)
+		return right && possible, err
+	}}
+	if m.localHash(acc) == "" {
+		c.none = "no password"
+	}
+	return c
+}
+
+// proof is a proved secret.
 type proof struct {
 	org     Organization // the home organization
 	op      OperationID
@@ -122,10 +147,16 @@ type proof struct {
 // prove checks a password in the first two of the three steps; acc is nil for
 // an unknown user. v says who asks: nobody at a login.
 func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string, v *actorValue) (*proof, error) {
-	known := acc != nil
-	if !known {
+	if acc == nil {
 		acc = &Account{}
 	}
+	return m.proveClaim(ctx, acc, m.passwordClaim(acc, password), verb, v)
+}
+
+// proveClaim is prove for any secret. Each counts with the one counter of its
+// user.
+func (m *Manager) proveClaim(ctx context.Context, acc *Account, c claim, verb string, v *actorValue) (*proof, error) {
+	known := !acc.User.ID.IsZero()
 	home, err := m.store.OrgByID(ctx, acc.User.Org)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
@@ -139,14 +170,14 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 
 	standing := acc.standing()
 	p.refused = wayPassword.gateUser(&standing, now)
-	reason := "password"
+	reason := c.what
 	switch {
 	case !known:
 		reason = "unknown"
 	case p.refused != nil:
 		reason = reasonOf(p.refused)
-	case m.localHash(acc) == "":
-		reason = "no password"
+	case c.none != "":
+		reason = c.none
 	}
 	counted := acc.User.ID
 	if acc.User.Kind == KindService {
@@ -191,23 +222,29 @@ func (m *Manager) prove(ctx context.Context, acc *Account, password, verb string
 		p.notice = notice
 	}
 
-	guess, possible := canonicalGuess(password)
-	right, err := m.hasher.verify(ctx, m.localHash(acc), guess)
+	right, err := c.judge(ctx)
 	if err != nil {
 		if reserved {
 			err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
 		}
 		return nil, inOperation(p.op, err)
 	}
-	if right && possible && reserved {
+	if right && reserved {
 		return p, nil
 	}
-	if last && policy.LockoutDisables {
-		if err := m.lockoutDisables(ctx, acc, v, p.op, now); err != nil {
-			return nil, inOperation(p.op, err)
-		}
+	if err := m.wrong(ctx, acc, p, v); err != nil {
+		return nil, inOperation(p.op, err)
 	}
 	return nil, &Error{Kind: ErrCredentials, Operation: p.op}
+}
+
+// wrong is what follows a wrong secret: the attempt stays counted, and one that
+// locked may disable as well.
+func (m *Manager) wrong(ctx context.Context, acc *Account, p *proof, v *actorValue) error {
+	if !p.locked || !m.policyOf(&p.org).LockoutDisables {
+		return nil
+	}
+	return m.lockoutDisables(ctx, acc, v, p.op, m.now())
 }
 
 // standing is the part of a standing that an account tells.
@@ -316,10 +353,11 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		if err := wayPassword.gateUser(&standing, now); err != nil {
 			return err
 		}
+		temporary := !fresh.Credential.TemporaryUntil.IsZero()
 		if err := w.useTemporary(ctx, &fresh.Credential); err != nil {
 			return err
 		}
-		pending := m.stepsAfter(&fresh, m.policyOf(&p.org), now)
+		pending := m.stepsAfter(&fresh, m.policyOf(&p.org), temporary, now)
 		if err := w.settleProof(ctx, acc.User.ID, p, pending); err != nil {
 			return err
 		}
@@ -331,6 +369,7 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		if err != nil {
 			return err
 		}
+		result.PasswordExpiresAt = m.expiresAt(&fresh.User, &fresh.Credential, m.policyOf(&p.org))
 		w.org = result.Session.Org
 		w.record(nil, nil)
 		return w.flush(ctx)

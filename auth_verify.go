@@ -66,7 +66,7 @@ func (s *Auth) APIKey(ctx context.Context, key string, origin Origin) (Actor, er
 		return Actor{}, withOp(op, unknownUser(err))
 	}
 	now := m.now()
-	v := &actorValue{origin: origin, verified: now}
+	v := &actorValue{origin: origin, verified: now, token: hash}
 	if err := m.admitKey(ctx, m.store, &view, v, now); err != nil {
 		return Actor{}, withOp(op, err)
 	}

@@ -194,7 +194,7 @@ func (c *city) addMembers(tb testing.TB) {
 
 // actor makes the actor of user i.
 func (c *city) actor(tb testing.TB, i int) usermgmt.Actor {
-	a, err := c.m.ActorFor(tb.Context(), usermgmt.ActorRequest{User: c.users[i], Org: c.org})
+	a, err := c.m.ActorFor(tb.Context(), usermgmt.ActorRequest{User: c.users[i], Org: c.org, ProvedAt: time.Now()})
 	require.NoError(tb, err)
 	return a
 }

@@ -124,7 +124,7 @@ func (w *work) shipProfiles(ctx context.Context) (map[string]ProfileID, error) {
 // BreakGlass gets a locked-out installation going again, for whoever holds the
 // store: it enables and activates the user, sets the password, demands a new
 // one at the first login, and makes the user an administrator of the home
-// organization, in the root team. A seat is not needed. It takes no Actor;
+// organization, in the root team. A second factor is taken away. A seat is not needed. It takes no Actor;
 // protect the code that calls it like the database itself.
 //
 // BreakGlass is atomic. It records "system.break_glass" with the reason, and
@@ -218,6 +218,11 @@ func (w *work) breakGlass(ctx context.Context, acc *Account, hash string) error 
 	}
 	if _, err := w.tx.EndSessions(ctx, u.ID, OrgID{}, SessionID{}, w.now, "break glass"); err != nil {
 		return err
+	}
+	if acc.Factor {
+		if err := w.tx.DeleteFactor(ctx, acc.User.ID); err != nil {
+			return err
+		}
 	}
 	if _, err := w.storePassword(ctx, acc, hash, true); err != nil {
 		return err

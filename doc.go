@@ -51,7 +51,7 @@
 //
 // Errors match one of a closed set with [errors.Is]: [ErrNotFound],
 // [ErrInvalid], [ErrConflict], [ErrStale], [ErrLimit], [ErrPermission],
-// [ErrUnauthenticated], [ErrCredentials], [ErrOverloaded], [ErrNotConfigured],
+// [ErrUnauthenticated], [ErrStepUp], [ErrCredentials], [ErrOverloaded], [ErrNotConfigured],
 // [ErrTransient], [ErrOutcomeUnknown], [ErrVetoed], [ErrOutsideTx]. [Error] has the field and
 // the rule; [FieldErrors] lists all field problems, which come at once. Error
 // texts are for operators; [UserMessage] has a sentence for end users. Secrets

@@ -26,6 +26,9 @@ var (
 	// ErrUnauthenticated: no actor, or one that no longer counts: ended,
 	// expired, disabled, or older than [Config.ActorMaxAge].
 	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrStepUp: the actor may do this, but proved no secret lately; see
+	// [Config.StepUp] and [Auth.StepUp].
+	ErrStepUp = errors.New("prove again")
 	// ErrCredentials: the login name or the secret is wrong, or the account
 	// cannot log in. It deliberately says no more.
 	ErrCredentials = errors.New("wrong credentials")
@@ -176,6 +179,8 @@ func UserMessage(err error) string {
 		return "The user name or password is wrong, or this account cannot log in."
 	case errors.Is(err, ErrUnauthenticated):
 		return "Please log in."
+	case errors.Is(err, ErrStepUp):
+		return "Please confirm that it is you."
 	case errors.Is(err, ErrPermission):
 		return "You are not allowed to do this."
 	case errors.Is(err, ErrNotFound):
@@ -282,7 +287,7 @@ func also(err, besides error) error {
 // kindOf is the sentinel that err matches, nil if it matches none.
 func kindOf(err error) error {
 	for _, kind := range [...]error{ErrOutcomeUnknown, ErrNotFound, ErrInvalid, ErrConflict, ErrStale, ErrLimit, ErrPermission, ErrUnauthenticated,
-		ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrVetoed, ErrOutsideTx} {
+		ErrStepUp, ErrCredentials, ErrOverloaded, ErrNotConfigured, ErrTransient, ErrVetoed, ErrOutsideTx} {
 		if errors.Is(err, kind) {
 			return kind
 		}

@@ -25,7 +25,7 @@ func installation(cfg *usermgmt.Config) (*usermgmt.Manager, *usermgmt.Bootstrapp
 	if err != nil {
 		panic(err)
 	}
-	root, err := m.ActorFor(ctx, usermgmt.ActorRequest{User: first.Administrator.ID})
+	root, err := m.ActorFor(ctx, usermgmt.ActorRequest{User: first.Administrator.ID, ProvedAt: time.Now()})
 	if err != nil {
 		panic(err)
 	}

@@ -71,7 +71,7 @@ const (
 // the same operation at the end, as done, or as refused if the export broke
 // off. The actor gets a mail at the end.
 //
-// The number of rows comes with every error. Errors: [ErrPermission];
+// The number of rows comes with every error. Errors: [ErrPermission]; [ErrStepUp];
 // [ErrNotFound] for another organization; [ErrInvalid] for a field that is not
 // marked; those of w and of the store.
 func (s *Exports) CSV(ctx context.Context, a Actor, w io.Writer, opt ExportOptions) (rows int, err error) {
@@ -128,6 +128,9 @@ func (x *exporter) prepare(ctx context.Context, w *work) ([]string, error) {
 		x.q.Org = x.v.org
 	}
 	if err := x.m.scopeQuery(&x.v, &x.q, PermUserExport); err != nil {
+		return nil, err
+	}
+	if err := x.v.freshFor(PermUserExport); err != nil {
 		return nil, err
 	}
 	if x.q.Org.IsZero() {

@@ -193,7 +193,10 @@ func (m *Manager) admitKey(ctx context.Context, s Store, view *KeyView, v *actor
 		return err
 	}
 	v.door, v.subject, v.operator, v.org = DoorAPIKey, k.User, k.User, k.Org
-	v.token, v.key = k.Hash, k.ID
+	if v.token == k.PreviousHash && !now.Before(k.PreviousUntil) {
+		return refusedEntry("key_replaced")
+	}
+	v.key = k.ID
 	if st.MustChange {
 		return errPending(StepPassword) // a demanded change is not evaded by a key
 	}
@@ -207,6 +210,7 @@ func (m *Manager) enter(ctx context.Context, s Store, st *Standing, v *actorValu
 	if err != nil {
 		return err
 	}
+	v.stepUp, v.asOf = m.stepUp, now
 	v.cat, v.rights, v.subjectName = m.rights.cat, snap, auditName(st.Username, st.Kind)
 	if v.operator == v.subject {
 		v.operatorName = v.subjectName

@@ -196,6 +196,9 @@ func TestNoWayInIsForgotten(t *testing.T) {
 		"Resolve":         "no user",
 		"stillProxied":    "wayOperator",
 		"pruneAudit":      "no user",
+		"ReportLeak":      "carries only an origin",
+		"proven":          "the actor that was given, without the lock of its own attempt",
+		"dutyWork":        "no user",
 		"Change":          "the actor that was given, without the lock of its own attempt",
 	}
 	for fn := range makers {

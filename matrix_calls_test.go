@@ -29,6 +29,7 @@ var withoutActor = map[string]string{
 	"Passwords.Redeem":      "for whoever was mailed the link",
 	"Users.ConfirmEmail":    "for whoever was mailed the link",
 	"Invitations.Register":  "for whoever was mailed the link",
+	"APIKeys.ReportLeak":    "for whoever holds the text of a key",
 }
 
 // The three that prove a secret, and ActorFor, take no actor, but have rows all
@@ -46,6 +47,7 @@ func matrixRows() []row {
 	rows = append(rows, invitationRows()...)
 	rows = append(rows, settingRows()...)
 	rows = append(rows, jobRows()...)
+	rows = append(rows, factorRows()...)
 	return rows
 }
 

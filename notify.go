@@ -19,15 +19,23 @@ type Mailer interface {
 
 // The kinds of messages. The Values that each has besides are named here.
 const (
-	MailWelcome         = "welcome"          // username
-	MailPasswordChanged = "password_changed" //nolint:gosec // a name
-	MailLocked          = "account_locked"
-	MailLoginChanged    = "login_changed" // username; to the old and the new address
-	MailEnabled         = "account_enabled"
-	MailDisabled        = "account_disabled"
-	MailKeyGenerated    = "api_key_generated" // public_id
-	MailExported        = "export_finished"   // rows
-	MailExportFailed    = "export_failed"     // reason, job
+	MailWelcome          = "welcome"           // username
+	MailPasswordChanged  = "password_changed"  //nolint:gosec // a name
+	MailPasswordExpired  = "password_expired"  //nolint:gosec // a name
+	MailPasswordReminder = "password_reminder" // expires_at, days
+	MailFactorSet        = "second_factor_set"
+	MailFactorRemoved    = "second_factor_removed"
+	MailRecoveryCodeUsed = "recovery_code_used" // codes_left
+	MailQuestionChosen   = "security_question_chosen"
+	MailKeyLeaked        = "api_key_leaked"   // public_id
+	MailKeyReminder      = "api_key_reminder" // public_id, expires_at, days
+	MailLocked           = "account_locked"
+	MailLoginChanged     = "login_changed" // username; to the old and the new address
+	MailEnabled          = "account_enabled"
+	MailDisabled         = "account_disabled"
+	MailKeyGenerated     = "api_key_generated" // public_id
+	MailExported         = "export_finished"   // rows
+	MailExportFailed     = "export_failed"     // reason, job
 
 	// These have a Secret: the text of a link, or a temporary password. The value
 	// expires_at is when it stops working, in the form of RFC 3339.

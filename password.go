@@ -3,10 +3,8 @@ package usermgmt
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"runtime/metrics"
 	"sync/atomic"
@@ -16,34 +14,6 @@ import (
 	"github.com/usermgmt/usermgmt/internal/phc"
 	"github.com/usermgmt/usermgmt/internal/testonly"
 )
-
-// Secret is a secret in clear text, such as a new API key. It is shown once:
-// every way of printing or encoding it gives a placeholder, and only
-// [Secret.Reveal] gives the text.
-type Secret struct{ text string }
-
-const redacted = "[secret]"
-
-// Reveal returns the text, for the one who may have it.
-func (s Secret) Reveal() string { return s.text }
-
-// IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return s.text == "" }
-
-// String returns a placeholder.
-func (Secret) String() string { return redacted }
-
-// Format writes a placeholder whatever the verb.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
-
-// LogValue implements [slog.LogValuer] with a placeholder.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON encodes a placeholder.
-func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
-
-// MarshalText encodes a placeholder.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // HashConfig is the cost of new password hashes, argon2id (RFC 9106), and the
 // limit on what is hashed at once. Hashes of another cost or scheme are
@@ -214,6 +184,7 @@ func (m *Manager) Passwords() *Passwords { return &Passwords{m} }
 const (
 	verbChangePassword = "password.change" //nolint:gosec // a verb
 	verbSetPassword    = "password.set"    //nolint:gosec // a verb
+	verbExpirePassword = "password.expire" //nolint:gosec // a verb
 )
 
 // Suggest returns a random password of at least 20 characters that obeys the
@@ -252,7 +223,9 @@ type PasswordChange struct {
 // Change is atomic. It records "password.change" and mails a notice.
 //
 // Errors: [ErrCredentials] if the current password is wrong; [ErrInvalid] with
-// every broken rule of the new one; [ErrPermission]; [ErrOverloaded].
+// every broken rule of the new one; [ErrConflict] with the Rule "min_age" before
+// [Policy.MinAge] is over, unless the change is demanded; [ErrTransient] if
+// [Config.Breached] fails; [ErrPermission]; [ErrOverloaded].
 func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*LoginResult, error) {
 	const op = "Passwords.Change"
 	m := p.m
@@ -285,6 +258,9 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		return nil, withOp(op, err)
 	}
 	hash, err := m.newPassword(ctx, &acc.User, &proof.org, c.New, c.Confirm, c.Current)
+	if err == nil && v.pending == 0 && m.policyOf(&proof.org).tooYoung(&acc.Credential, now) {
+		err = conflict("password", "min_age", "was changed too recently")
+	}
 	if err != nil { // the current one was right, so no guess was made
 		err = also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, proof))
 		return nil, failed(op, proof.op, err)
@@ -402,9 +378,23 @@ func (m *Manager) newPassword(ctx context.Context, u *User, org *Organization, p
 		p.add("confirm", "mismatch", "is not the same as the password")
 	}
 	if err == nil {
-		m.policyOf(org).check(b, contextWords(u, org), &p)
-		if current != "" && current == password {
-			p.add("password", "reused", "is the present one")
+		policy := m.policyOf(org)
+		policy.check(b, contextWords(u, org), &p)
+		used := current != "" && current == password
+		if !used {
+			if used, err = m.usedBefore(ctx, u.ID, policy, b); err != nil {
+				return "", err
+			}
+		}
+		if used {
+			p.add("password", "reused", "is the present one or one of those before")
+		}
+		known, err := m.breached(ctx, b)
+		if err != nil {
+			return "", err
+		}
+		if known {
+			p.add("password", "breached", "is known from a leak: whoever uses it elsewhere should change it there too")
 		}
 	}
 	if err := p.err(); err != nil {
@@ -425,6 +415,9 @@ func (w *work) storePassword(ctx context.Context, acc *Account, hash string, mus
 		return Credential{}, &Error{Kind: ErrStale, Field: "password"}
 	}
 	before := credentialFields(&c)
+	if err := w.m.retire(ctx, w.tx, &now.User, c.Hash, w.now); err != nil {
+		return Credential{}, err
+	}
 	c.Hash, c.ChangedAt, c.MustChange, c.Status = hash, w.now, mustChange, StatusActive
 	c.TemporaryUntil = time.Time{}
 	c.Epoch++

@@ -27,6 +27,7 @@ const (
 	PermUserGrant         Permission = "user.grant"          // profile, roles, application access
 	PermUserMembership    Permission = "user.membership"     // teams, units, joining and ending
 	PermUserManageAPIKey  Permission = "user.manage_api_key" //nolint:gosec // a name, not a secret
+	PermUserResetFactor   Permission = "user.reset_factor"   // take away a lost second factor
 	PermUserEndSessions   Permission = "user.end_sessions"
 	PermUserConfigure     Permission = "user.configure"
 	PermUserEditProfile   Permission = "user.edit_profile" // OroCRM: Update own profile

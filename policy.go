@@ -35,6 +35,29 @@ type Policy struct {
 	BlockContext bool
 	Words        []string
 
+	// History is how many passwords a new one may not equal: the present one and
+	// those before it, 0 to 24. They are kept as hashes.
+	History int
+	// MaxAge is how long a password may be used: a day to ten years, 0 for ever.
+	// After that a login leaves [StepPassword] pending. NIST SP 800-63B and ASVS
+	// 6.2.10 forbid it; it exists for the platforms' sake.
+	MaxAge time.Duration
+	// MinAge is how long users must keep a password that nobody asks them to
+	// change, 0 to 30 days.
+	MinAge time.Duration
+	// Reminders are the numbers of days before the end at which the user is told
+	// by mail, at most 10, each 1 to 90.
+	Reminders []int
+	// ExpiryExempt are users to whom MaxAge does not apply, at most 1000.
+	ExpiryExempt []UserID
+	// SecurityQuestion asks for the answer to a question that the user has chosen
+	// after a login with a temporary password, and lets users without one choose
+	// it at their next login. It is a further step and never replaces a password.
+	// It departs from ASVS 6.4.2 and NIST SP 800-63B, which forbid such questions.
+	SecurityQuestion bool
+	// SecondFactor says who is asked for a second factor.
+	SecondFactor FactorPolicy
+
 	// LockoutAttempts wrong passwords in a row lock the user; 0 is never,
 	// at most 100 otherwise (NIST SP 800-63B).
 	LockoutAttempts int
@@ -77,21 +100,23 @@ func PolicyNIST() Policy {
 }
 
 // PolicyOroCRM is OroCRM's default: 8 characters with lower case, upper case
-// and a number; ten wrong passwords lock until somebody activates the user.
+// and a number; ten wrong passwords lock until somebody activates the user. Its
+// history (12 passwords) and expiry (30 days) are off there too.
 func PolicyOroCRM() Policy {
 	return Policy{
-		MinLength: 8, Lower: true, Upper: true, Digit: true,
+		MinLength: 8, Lower: true, Upper: true, Digit: true, Reminders: []int{1, 3, 7},
 		LockoutAttempts: 10,
 		SessionIdle:     time.Hour, SessionLifetime: 24 * time.Hour,
 		ResetLifetime: 24 * time.Hour, ResetInterval: 24 * time.Hour, InvitationLifetime: 7 * 24 * time.Hour,
 	}
 }
 
-// PolicyAgileApps is AgileApps' default: 6 characters; five wrong passwords
-// lock for 15 minutes; sessions idle out after 90 minutes.
+// PolicyAgileApps is AgileApps' default: 6 characters, not the present password
+// again, a new one every 90 days, a security question; five wrong passwords lock
+// for 15 minutes; sessions idle out after 90 minutes.
 func PolicyAgileApps() Policy {
 	return Policy{
-		MinLength:       6,
+		MinLength: 6, History: 1, MaxAge: 90 * day, SecurityQuestion: true,
 		LockoutAttempts: 5, LockoutDuration: 15 * time.Minute,
 		SessionIdle: 90 * time.Minute, SessionLifetime: 24 * time.Hour,
 		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour,
@@ -104,7 +129,7 @@ func (p *Policy) clone() *Policy {
 		return nil
 	}
 	c := *p
-	c.Words = slices.Clone(p.Words)
+	c.Words, c.Reminders, c.ExpiryExempt = slices.Clone(p.Words), slices.Clone(p.Reminders), slices.Clone(p.ExpiryExempt)
 	return &c
 }
 
@@ -125,6 +150,7 @@ func (p *Policy) validate(out *problems) {
 	check(p.ResetLifetime >= time.Minute && p.ResetLifetime <= 72*time.Hour, "reset_lifetime", "want a minute to 72 hours")
 	check(p.ResetInterval >= time.Minute && p.ResetInterval <= 24*time.Hour, "reset_interval", "want a minute to 24 hours")
 	check(p.InvitationLifetime >= time.Hour && p.InvitationLifetime <= 90*24*time.Hour, "invitation_lifetime", "want an hour to 90 days")
+	p.validateAge(check)
 	for _, w := range p.Words {
 		check(utf8.RuneCountInString(w) >= minContextWord, "words", "want words of 4 characters or more")
 	}
@@ -246,5 +272,5 @@ func (p *Policy) text() string {
 		"reset=%s/%s temporary=%t invitation=%s",
 		p.MinLength, p.Lower, p.Upper, p.Digit, p.Special, p.BlockCommon, p.BlockContext, len(p.Words),
 		p.LockoutAttempts, p.LockoutDuration, p.LockoutDisables, p.SessionIdle, p.SessionLifetime, p.MaxSessions, p.UsernameOnly,
-		p.ResetLifetime, p.ResetInterval, p.TemporaryPassword, p.InvitationLifetime)
+		p.ResetLifetime, p.ResetInterval, p.TemporaryPassword, p.InvitationLifetime) + p.ageText()
 }

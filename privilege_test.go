@@ -67,7 +67,7 @@ func (c *clerk) as() usermgmt.Actor { return c.As(c.id) }
 // strong reports whether a user may edit the policy, in whatever application.
 func (c *clerk) strong(user usermgmt.UserID) bool {
 	for _, app := range []usermgmt.ApplicationID{{}, c.app, c.apps["system-wide"].ID} {
-		a, err := c.ActorFor(c.t.Context(), usermgmt.ActorRequest{User: user, Application: app})
+		a, err := c.ActorFor(c.t.Context(), usermgmt.ActorRequest{User: user, Application: app, ProvedAt: c.Clock.Now()})
 		require.NoError(c.t, err)
 		if a.Has(usermgmt.PermPolicyEdit) {
 			return true

@@ -414,7 +414,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 				r := winners(errs, usermgmt.ErrConflict, usermgmt.ErrUnauthenticated, usermgmt.ErrPermission, usermgmt.ErrNotFound, usermgmt.ErrStale)
 				r.won = 0
 				for i := range admins {
-					a, err := e.ActorFor(t.Context(), usermgmt.ActorRequest{User: admins[i], Org: org.Organization.ID})
+					a, err := e.ActorFor(t.Context(), usermgmt.ActorRequest{User: admins[i], Org: org.Organization.ID, ProvedAt: e.Clock.Now()})
 					if err == nil && a.Has(usermgmt.PermPolicyEdit) {
 						r.won++
 					}

@@ -83,7 +83,7 @@ func TestWhatIsTakenAwayOnOneManagerHoldsOnTheOther(t *testing.T) {
 					},
 					func(ctx context.Context) (usermgmt.Actor, error) { return other.Auth().APIKey(ctx, v.key, here) },
 					func(ctx context.Context) (usermgmt.Actor, error) {
-						return other.ActorFor(ctx, usermgmt.ActorRequest{User: v.user, Org: e.Organization.ID})
+						return other.ActorFor(ctx, usermgmt.ActorRequest{User: v.user, Org: e.Organization.ID, ProvedAt: e.Clock.Now()})
 					},
 				} {
 					uses = append(uses, func(ctx context.Context) error {

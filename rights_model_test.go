@@ -335,7 +335,7 @@ func (c *scopeCount) add(by usermgmt.Scope) {
 }
 
 func (w *world) actor(t *rapid.T, v viewer) usermgmt.Actor {
-	req := usermgmt.ActorRequest{User: w.users[v.user].id, Org: w.orgs[v.org].id}
+	req := usermgmt.ActorRequest{User: w.users[v.user].id, Org: w.orgs[v.org].id, ProvedAt: w.Clock.Now()}
 	if v.app >= 0 {
 		req.Application = w.apps[v.app].id
 	}
@@ -467,7 +467,7 @@ func rightsAgree(t *rapid.T, env *usermgmttest.Env, count *scopeCount) {
 
 // admin acts in an organization with everything there is to grant.
 func (w *world) admin(t *rapid.T, org int) usermgmt.Actor {
-	a, err := w.ActorFor(t.Context(), usermgmt.ActorRequest{User: w.Administrator.ID})
+	a, err := w.ActorFor(t.Context(), usermgmt.ActorRequest{User: w.Administrator.ID, ProvedAt: w.Clock.Now()})
 	if org > 0 {
 		a, err = w.SystemActor("the model's administrator", w.orgs[org].id,
 			usermgmt.Grant{Permission: "*.*", Scope: usermgmt.ScopeOrganization})

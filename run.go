@@ -25,6 +25,9 @@ var duties = []duty{
 	{"invitations", (*Manager).dutyInvitations},
 	{"audit seals", (*Manager).dutySeal},
 	{"audit retention", (*Manager).dutyRetention},
+	{"password expiry", (*Manager).dutyExpire},
+	{"password reminders", (*Manager).dutyRemind},
+	{"api key reminders", (*Manager).dutyRemindKeys},
 }
 
 const (

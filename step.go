@@ -2,6 +2,7 @@ package usermgmt
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 )
@@ -59,8 +60,15 @@ func errPending(s Step) error { return refusedEntry("pending_" + s.Next().String
 
 // stepOf is the step that a call with the audit verb does; 0 if it does none.
 func stepOf(verb string) Step {
-	if verb == verbChangePassword {
+	switch verb {
+	case verbProveFactor:
+		return StepFactor
+	case verbAnswerQuestion, verbChooseQuestion:
+		return StepQuestion
+	case verbChangePassword:
 		return StepPassword
+	case verbEnrollFactor, verbConfirmFactor:
+		return StepEnroll
 	}
 	return 0
 }
@@ -73,10 +81,19 @@ func (v *actorValue) mayNow(verb string) error {
 	return errPending(v.pending)
 }
 
-// stepsAfter are the steps that remain once the password is proved.
-func (m *Manager) stepsAfter(acc *Account, policy *Policy, now time.Time) Step {
+// stepsAfter are the steps that remain once the password, perhaps a temporary one,
+// is proved.
+func (m *Manager) stepsAfter(acc *Account, policy *Policy, temporary bool, now time.Time) Step {
 	var s Step
-	if acc.Credential.MustChange || acc.Credential.Status == StatusExpired {
+	if acc.Factor {
+		s |= StepFactor
+	} else if policy.SecondFactor == FactorRequired {
+		s |= StepEnroll
+	}
+	if policy.SecurityQuestion && (temporary || !acc.Question) && acc.User.Kind == KindPerson && !m.directoryOwned(&acc.User) {
+		s |= StepQuestion
+	}
+	if acc.Credential.MustChange || m.tooOld(&acc.User, &acc.Credential, policy, now) {
 		s |= StepPassword
 	}
 	return s
@@ -96,4 +113,100 @@ func (w *work) settleProof(ctx context.Context, user UserID, p *proof, remaining
 		return err
 	}
 	return p.takeBack(ctx, w.tx, w.now)
+}
+
+// ownSession refuses whoever is not a person at a session of the own, or at the
+// host's door: nobody sets up or proves secrets by a key or as somebody else.
+func ownSession(v *actorValue) error {
+	if v == nil || v.door != DoorSession && v.door != DoorHost {
+		return &Error{Kind: ErrPermission, Rule: "own_session_only"}
+	}
+	return nil
+}
+
+// provable looks whether an actor may prove a secret with verb now, before any is
+// judged, and returns the account. A refusal is recorded.
+func (m *Manager) provable(ctx context.Context, a Actor, op, verb string) (*Account, error) {
+	if m.bound {
+		return nil, withOp(op, errBound())
+	}
+	refuse := func(err error) error {
+		return m.change(ctx, a, op, verb, func(context.Context, *work) error { return err })
+	}
+	if a.IsZero() {
+		return nil, refuse(errNoActor())
+	}
+	if err := ownSession(a.v); err != nil {
+		return nil, refuse(err)
+	}
+	v, now := *a.v, m.now()
+	err := m.renew(ctx, m.store, &v, now)
+	if err == nil && now.Sub(v.verified) > m.cfg.ActorMaxAge {
+		err = refusedEntry("actor_too_old")
+	}
+	if err == nil {
+		err = v.mayNow(verb)
+	}
+	if err != nil {
+		return nil, refuse(err)
+	}
+	acc, err := m.store.AccountByID(ctx, v.subject)
+	if err != nil {
+		return nil, withOp(op, unknownUser(err))
+	}
+	return &acc, nil
+}
+
+// proven runs the third step of a proof: fn in a transaction with the actor's
+// rights read again, unless the credentials changed in between. An attempt that
+// was right is given back if fn fails for another reason.
+func (m *Manager) proven(ctx context.Context, a Actor, acc *Account, p *proof, op, verb string,
+	fn func(ctx context.Context, w *work, acc *Account) error) error {
+	proved := *a.v
+	proved.proved = true
+	err := m.changeIn(ctx, Actor{&proved}, p.op, op, verb, func(ctx context.Context, w *work) error {
+		fresh, err := w.tx.AccountByID(ctx, acc.User.ID)
+		if err != nil {
+			return err
+		}
+		w.on("user", acc.User.ID, acc.User.Org, acc.User.DisplayName())
+		if fresh.Credential.Epoch != acc.Credential.Epoch {
+			return &Error{Kind: ErrCredentials} // changed since the proof
+		}
+		return fn(ctx, w, &fresh)
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrCredentials):
+		return also(err, m.wrong(ctx, acc, p, a.v))
+	case !isUnauthenticated(err):
+		return also(err, m.release(context.WithoutCancel(ctx), acc.User.ID, p))
+	}
+	return err
+}
+
+// goOn ends the actor's session and opens another one in its place, with the
+// absolute limit that it had: the steps of pending remain, and a secret was
+// proved now. It is nil for an actor without a session.
+func (w *work) goOn(ctx context.Context, pending Step, tok sessionToken, reason string) (*LoginResult, error) {
+	if w.v.door != DoorSession {
+		return nil, nil
+	}
+	ended, err := w.tx.EndSession(ctx, w.v.session, w.now, reason)
+	if err != nil {
+		return nil, err
+	}
+	if !ended {
+		return nil, refusedEntry("ended") // another call was first: one session becomes one
+	}
+	view, err := w.tx.SessionByID(ctx, w.v.session)
+	if err != nil {
+		return nil, err
+	}
+	ses := view.Session
+	ses.ID, ses.TokenHash, ses.Epoch, ses.Pending = newID[Session](), tok.hash, view.Standing.sessionEpoch(), pending
+	ses.CreatedAt, ses.SeenAt, ses.ProvedAt, ses.Origin = w.now, w.now, w.now, w.v.origin
+	ses.EndedAt, ses.EndReason = time.Time{}, ""
+	return w.startSession(ctx, ses, view.Standing, tok)
 }

@@ -59,7 +59,12 @@ func (m *Manager) mint(ctx context.Context, id TokenID) (Secret, error) {
 		if kept.password == "" {
 			return nil
 		}
-		c := acc.Credential // of a version that must still be the stored one
+		c := acc.Credential            // of a version that must still be the stored one
+		if c.TemporaryUntil.IsZero() { // one that was not used is none of the user's
+			if err := m.retire(ctx, tx, &acc.User, c.Hash, m.now()); err != nil {
+				return err
+			}
+		}
 		c.Hash, c.ChangedAt, c.TemporaryUntil = kept.password, m.now(), t.ExpiresAt
 		return tx.SaveCredential(ctx, c)
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
+	"github.com/usermgmt/usermgmt/internal/seal"
 )
 
 // Config configures a [Manager]. Nil and the zero Config are fine. It is copied
@@ -30,6 +31,26 @@ type Config struct {
 	// Hash is the cost of new password hashes and the limit on parallel ones.
 	// Defaults to argon2id with 19 MiB, 2 passes, 1 thread (OWASP).
 	Hash *HashConfig
+	// Breached reports whether a password is known from a leak; such a one is
+	// refused wherever one is set. The library compares nothing itself, so that no
+	// data set comes with it. If it fails, the call fails with [ErrTransient] and
+	// the Rule "breach_check": a host that would rather go on returns false.
+	// Defaults to none.
+	Breached func(ctx context.Context, password string) (bool, error)
+	// EncryptionKeys seal the few secrets that must be read again, the seeds of
+	// second factors: AES-256-GCM, 32 random bytes each. The first seals, all open,
+	// so that a new one is put in front. Defaults to none: second factors are then
+	// [ErrNotConfigured].
+	EncryptionKeys [][]byte
+	// StepUp are permissions that a session has for as long only as a secret of its
+	// user was proved within StepUpAge; after that [ErrStepUp] answers until
+	// [Auth.StepUp]. Defaults to those on API keys, exports, second factors, proxy
+	// logins, roles and access profiles; an empty slice that is not nil marks none.
+	// Hosts mark permissions on their own objects with it too, and ask by
+	// [Access.Check].
+	StepUp []Permission
+	// StepUpAge defaults to 15 minutes; a minute to 30 days.
+	StepUpAge time.Duration
 	// ActorMaxAge is how long an [Actor] is good for. Defaults to one minute;
 	// at most one hour.
 	ActorMaxAge time.Duration
@@ -91,6 +112,8 @@ type Manager struct {
 	rights   *rights
 	hasher   *hasher
 	cfg      Config
+	box      *seal.Box // nil without encryption keys
+	stepUp   *stepUp
 	// everybody is what the shipped Regular User profile grants.
 	everybody []authz.Mask
 	// proxyMask is what is left of each permission during a proxy login.
@@ -117,10 +140,19 @@ func New(store Store, cfg *Config) (*Manager, error) {
 	m.cfg.Policy.validate(&p)
 	m.hasher, err = newHasher(m.cfg.Hash)
 	p.addErr(err)
+	if len(m.cfg.EncryptionKeys) > 0 {
+		if m.box, err = seal.New(m.cfg.EncryptionKeys); err != nil {
+			p.add("encryption_keys", "size", err.Error())
+		}
+		m.cfg.EncryptionKeys = nil // whoever prints a manager must not show them
+	}
 	if err := p.err(); err != nil {
 		return nil, withOp("New", err)
 	}
 	m.rights = newRights(cat, m.cfg.SnapshotBytes)
+	if m.setStepUp(&p); p.err() != nil {
+		return nil, withOp("New", p.err())
+	}
 	for _, f := range shippedProfiles() {
 		if f.Name == ProfileRegularUser {
 			m.everybody = resolveGrants(cat, normalizeGrants(cat, "grants", f.Grants, &p), false)
@@ -233,7 +265,7 @@ func (m *Manager) read(a Actor) (*actorValue, error) {
 func isRefusal(err error) bool {
 	// What is not there is recorded like what may not be seen, so that the log
 	// tells them apart no more than the answer does.
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthenticated) ||
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthenticated) || errors.Is(err, ErrStepUp) ||
 		errors.Is(err, ErrConflict) || errors.Is(err, ErrLimit) || errors.Is(err, ErrVetoed)
 }
 

@@ -54,7 +54,7 @@ func (w *work) need(p, view Permission, r *Record) error { return w.v.need(p, vi
 func (v *actorValue) need(p, view Permission, r *Record) error {
 	switch {
 	case v.can(p, r):
-		return nil
+		return v.freshFor(p)
 	case v.sees(view, r):
 		return &Error{Kind: ErrPermission, Permission: p}
 	}
@@ -66,7 +66,7 @@ func (v *actorValue) need(p, view Permission, r *Record) error {
 // a system.
 func (v *actorValue) needIn(p Permission, org OrgID) error {
 	err := v.need(p, PermOrgView, &Record{Org: org})
-	if err != nil && (org == v.org || org.IsZero()) {
+	if err != nil && !errors.Is(err, ErrStepUp) && (org == v.org || org.IsZero()) {
 		return &Error{Kind: ErrPermission, Permission: p}
 	}
 	return err

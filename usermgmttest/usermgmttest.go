@@ -79,6 +79,9 @@ func (e *Env) NewManager(cfg *usermgmt.Config) *usermgmt.Manager {
 		c = *cfg
 	}
 	c.Now, c.Mailer = e.Clock.Now, e.Mail
+	if c.EncryptionKeys == nil {
+		c.EncryptionKeys = [][]byte{[]byte("a key for tests, of 32 bytes ....")[:32]}
+	}
 	c.Hash = &usermgmt.HashConfig{MemoryKiB: 64, Passes: 1, Permit: testonly.Permit{Weak: true}}
 	m, err := usermgmt.New(e.Store, &c)
 	e.check("new", err)
@@ -101,7 +104,7 @@ func (e *Env) As(user usermgmt.UserID) usermgmt.Actor {
 // AsIn returns an actor for a user in an organization.
 func (e *Env) AsIn(user usermgmt.UserID, org usermgmt.OrgID) usermgmt.Actor {
 	e.t.Helper()
-	a, err := e.ActorFor(e.t.Context(), usermgmt.ActorRequest{User: user, Org: org})
+	a, err := e.ActorFor(e.t.Context(), usermgmt.ActorRequest{User: user, Org: org, ProvedAt: e.Clock.Now()})
 	e.check("actor", err)
 	return a
 }

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -114,7 +115,7 @@ func (h *host) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.root, err = h.users.ActorFor(ctx, usermgmt.ActorRequest{User: h.org.Administrator.ID})
+	h.root, err = h.users.ActorFor(ctx, usermgmt.ActorRequest{User: h.org.Administrator.ID, ProvedAt: time.Now()})
 	if err != nil {
 		return err
 	}

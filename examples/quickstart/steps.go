@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/usermgmt/usermgmt"
 )
@@ -165,7 +166,7 @@ func (t *tour) rights() error {
 			return err
 		}
 	}
-	actor, err := t.m.ActorFor(t.ctx, usermgmt.ActorRequest{User: lead.ID})
+	actor, err := t.m.ActorFor(t.ctx, usermgmt.ActorRequest{User: lead.ID, ProvedAt: time.Now()})
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ type ground struct {
 func managerConfig(mailer usermgmt.Mailer) *usermgmt.Config {
 	policy := usermgmt.PolicyNIST()
 	policy.LockoutDuration, policy.SessionIdle = 24*time.Hour, 24*time.Hour
-	return &usermgmt.Config{
+	return &usermgmt.Config{StepUp: []usermgmt.Permission{},
 		Hash:    &usermgmt.HashConfig{MemoryKiB: 64, Passes: 1, Permit: testonly.Permit{Weak: true}},
 		Objects: []usermgmt.Object{{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit"}}},
 		Mailer:  mailer,

@@ -296,7 +296,7 @@ func newMachine(tb testing.TB, t *rapid.T, list []namedStore, tl *tally) *machin
 		folds: map[string]*logEntry{}}
 	first := policies[0]
 	for _, st := range list {
-		cfg := &usermgmt.Config{Objects: hostObjects, Policy: &first, Proxy: usermgmt.ProxyConfig{Strict: mc.strict}}
+		cfg := &usermgmt.Config{StepUp: []usermgmt.Permission{}, Objects: hostObjects, Policy: &first, Proxy: usermgmt.ProxyConfig{Strict: mc.strict}}
 		s := &system{Env: usermgmttest.NewOn(tb, st.store, cfg), name: st.name, names: map[[16]byte]string{}, texts: map[string]string{}}
 		mc.systems = append(mc.systems, s)
 		mc.adopt(s, len(mc.systems) == 1)

@@ -167,7 +167,7 @@ func (w *world) addAdmin(tb testing.TB) {
 
 func (w *world) actor(tb testing.TB) usermgmt.Actor {
 	tb.Helper()
-	a, err := w.m.ActorFor(context.Background(), usermgmt.ActorRequest{User: w.admin, Org: bigOrg(1)})
+	a, err := w.m.ActorFor(context.Background(), usermgmt.ActorRequest{User: w.admin, Org: bigOrg(1), ProvedAt: time.Now()})
 	require.NoError(tb, err)
 	return a
 }
