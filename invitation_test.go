@@ -328,8 +328,8 @@ func setPool(e *usermgmttest.Env, t *testing.T, size int) error {
 
 func TestOfSixtyFourCallersOneAcceptsTheInvitation(t *testing.T) {
 	t.Parallel()
-	for range raceRounds() {
-		e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	for n := range 2 * raceRounds() {
+		e := usermgmttest.NewOn(t, raceStore(t, n), nil)
 		used, _ := seats(t, e)
 		_, err := e.Invitations().Send(t.Context(), e.Root(), invitationTo(e, "new@people.test"))
 		require.NoError(t, err)
@@ -345,8 +345,8 @@ func TestOfSixtyFourCallersOneAcceptsTheInvitation(t *testing.T) {
 
 func TestOfSixtyFourInvitationsOneGetsTheLastSeat(t *testing.T) {
 	t.Parallel()
-	for range raceRounds() {
-		e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	for n := range 2 * raceRounds() {
+		e := usermgmttest.NewOn(t, raceStore(t, n), nil)
 		used, _ := seats(t, e)
 		require.NoError(t, setPool(e, t, used+1))
 		raceOnce(t, func(i int) error {

@@ -103,6 +103,11 @@ func (s committedStore) SessionByID(ctx context.Context, id usermgmt.SessionID) 
 	return out, err
 }
 
+func (s committedStore) UseToken(ctx context.Context, id usermgmt.TokenID, at time.Time) (bool, error) {
+	gap()
+	return s.Store.UseToken(ctx, id, at)
+}
+
 // The rest are the planted faults: verbs split into a check and a write.
 
 func (s committedStore) ClaimBootstrap(ctx context.Context, at time.Time) error {

@@ -264,6 +264,9 @@ func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange
 		if a.door == usermgmt.DoorProxy || a.door == usermgmt.DoorAPIKey {
 			return "", usermgmt.ErrPermission
 		}
+		if user == a.subject && addressKey(u.email) != addressKey(m.users[user].email) {
+			return "", usermgmt.ErrPermission // one's own address is changed with Users.ChangeEmail
+		}
 		if user != a.subject && m.strongerAnywhere(a, user) != nil {
 			return "", usermgmt.ErrPermission
 		}
@@ -275,6 +278,14 @@ func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange
 	*m.users[user] = u
 	m.record(a, "user.update")
 	return m.userText(user), nil
+}
+
+func addressKey(email string) string {
+	if email == "" {
+		return ""
+	}
+	k, _ := emailKey(email)
+	return k
 }
 
 // changeUser is the frame of calls on a user's identity that have no result.
