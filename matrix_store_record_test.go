@@ -45,3 +45,13 @@ func (h hookStore) FieldsOf(ctx context.Context, org usermgmt.OrgID) ([]usermgmt
 	h.hook("FieldsOf")
 	return h.Store.FieldsOf(ctx, org)
 }
+
+func (h hookStore) TracesOf(ctx context.Context, p usermgmt.Person) (usermgmt.Traces, error) {
+	h.hook("TracesOf")
+	return h.Store.TracesOf(ctx, p)
+}
+
+func (h hookStore) EraseTraces(ctx context.Context, p usermgmt.Person) error {
+	h.hook("EraseTraces")
+	return h.Store.EraseTraces(ctx, p)
+}

@@ -94,6 +94,7 @@ type Store interface {
 	FileStore
 	GroupStore
 	FieldStore
+	ErasureStore
 	TokenStore
 	InvitationStore
 	MarkStore

@@ -24,3 +24,34 @@ type FieldStore interface {
 	// FieldsOf returns the organization's fields, in any order.
 	FieldsOf(ctx context.Context, org OrgID) ([]CustomField, error)
 }
+
+// Traces is what a store keeps about somebody besides the record, memberships and
+// credentials. Slices are in any order.
+type Traces struct {
+	Sessions    []Session // in which the user is User or Operator, live and ended
+	Keys        []APIKey
+	Messages    []Message
+	Jobs        []Job
+	Invitations []Invitation
+}
+
+// Person says whose traces are meant; the zero User has none.
+type Person struct {
+	User UserID
+	// Addresses are mail addresses as messages have them, EmailKeys those of
+	// invitations.
+	Addresses, EmailKeys []string
+}
+
+// ErasureStore finds and removes what is kept of a person.
+type ErasureStore interface {
+	// TracesOf reads the user's sessions, API keys and jobs; the messages whose
+	// User is the user or whose To is one of Addresses; and the invitations that
+	// the user accepted or whose EmailKey is one of EmailKeys.
+	TracesOf(ctx context.Context, p Person) (Traces, error)
+	// EraseTraces deletes all that TracesOf reads, but for invitations without
+	// Outcome, with the tokens of the user and those of the deleted invitations;
+	// the user's factor, recovery codes, security question and former passwords;
+	// and sets the user's LoginState to zero.
+	EraseTraces(ctx context.Context, p Person) error
+}

@@ -96,6 +96,9 @@ type User struct {
 
 	// Enabled is the reversible switch. It is independent of [AuthStatus].
 	Enabled bool
+	// ErasedAt is set for good once [Users.Erase] has taken the person out of the
+	// record. Zero otherwise.
+	ErasedAt time.Time
 	// DeactivatedAt is set while the user is deactivated: disabled, without a
 	// seat or an API key, kept for history. Zero otherwise.
 	DeactivatedAt time.Time

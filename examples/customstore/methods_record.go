@@ -49,3 +49,14 @@ func (w *Store) FieldsOf(ctx context.Context, org usermgmt.OrgID) ([]usermgmt.Cu
 	v, err := w.Store.FieldsOf(ctx, org)
 	return v, w.note("FieldsOf", err)
 }
+
+// TracesOf implements [usermgmt.Store].
+func (w *Store) TracesOf(ctx context.Context, p usermgmt.Person) (usermgmt.Traces, error) {
+	v, err := w.Store.TracesOf(ctx, p)
+	return v, w.note("TracesOf", err)
+}
+
+// EraseTraces implements [usermgmt.Store].
+func (w *Store) EraseTraces(ctx context.Context, p usermgmt.Person) error {
+	return w.note("EraseTraces", w.Store.EraseTraces(ctx, p))
+}

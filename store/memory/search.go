@@ -102,9 +102,14 @@ func (w *writer) searchMember(old *member, m *usermgmt.Membership) {
 // compactSearch makes the arena anew if more than half of it is stale.
 func (w *writer) compactSearch() {
 	t := w.users()
-	if t.search.stale < 1024 || t.search.stale <= t.search.rows/2 {
-		return
+	if t.search.stale >= 1024 && t.search.stale > t.search.rows/2 {
+		w.forgetSearch()
 	}
+}
+
+// forgetSearch makes the arena anew, so that it holds no key that has changed.
+func (w *writer) forgetSearch() {
+	t := w.users()
 	var next arena
 	t.orders[usermgmt.SortCreated].Ascend(nil, func(u *userRow) bool {
 		next.add(u.SearchKey, u.ID)

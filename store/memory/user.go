@@ -132,6 +132,7 @@ func (w *writer) saveUser(s *Store, u *usermgmt.User) error {
 	row := &userRow{User: *u}
 	row.User = row.value()
 	row.Version++
+	row.ErasedAt = utc(u.ErasedAt)
 	row.DeactivatedAt, row.CreatedAt, row.UpdatedAt = utc(u.DeactivatedAt), utc(u.CreatedAt), utc(u.UpdatedAt)
 	if old == nil {
 		row.no = w.nextNo()

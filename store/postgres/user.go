@@ -14,7 +14,7 @@ const (
 	u.avatar_type, u.phone, u.mobile, u.fax, u.street, u.city, u.state, u.postal_code, u.country, u.company, u.title,
 	u.employee_number::text, u.reports_to, u.responsible, u.newsletter, u.account_mail, u.sso_pass, u.sso_delegated,
 	u.sso_federation, u.source, u.external_id, u.enabled, u.deactivated_at, u.created_at, u.updated_at, u.version,
-	u.groups::text, u.custom::text, u.verified_emails::text`
+	u.groups::text, u.custom::text, u.verified_emails::text, u.erased_at`
 
 	accountColumns = userColumns + `, c.status, c.hash, c.changed_at, c.must_change, c.temporary_until, c.epoch, c.version,
 	l.failures, l.locked_until, l.last_login_at, l.login_count,
@@ -26,13 +26,13 @@ const (
 		$19::text, $20::text, $21::text, $22::text, $23::text, $24::text, $25::text, $26::text, $27::text, $28::text, $29::text,
 		$30::jsonb, $31::uuid, $32::uuid, $33::boolean, $34::boolean, $35::text, $36::boolean,
 		$37::text, $38::text, $39::text, $40::boolean, $41::timestamptz, $42::boolean, $43::timestamptz, $44::timestamptz, 1,
-		$46::jsonb, $47::jsonb, $48::jsonb`
+		$46::jsonb, $47::jsonb, $48::jsonb, $49::timestamptz`
 	sqlIntoUsers = `insert into usermgmt_users (user_id, kind, reserved, org_id, owner_unit, username, username_key, email, email_key,
 		emails, prefix, first_name, middle_name, last_name, suffix, name_key, search_key, birthday,
 		avatar_type, phone, mobile, fax, street, city, state, postal_code, country, company, title,
 		employee_number, reports_to, responsible, newsletter, account_mail, sso_pass, sso_delegated,
 		sso_federation, source, external_id, enabled, deactivated_at, active, created_at, updated_at, version, groups, custom,
-		verified_emails)`
+		verified_emails, erased_at)`
 	// What every user has besides. $45 are the grams of the search key.
 	sqlWithUser = `
 c as (insert into usermgmt_credentials (user_id, status, hash, must_change, epoch, version, home)
@@ -64,8 +64,8 @@ u as (update usermgmt_users
 		sso_delegated = $36::boolean, sso_federation = $37::text, source = $38::text, external_id = $39::text,
 		enabled = $40::boolean, deactivated_at = $41::timestamptz, active = $42::boolean, created_at = $43::timestamptz,
 		updated_at = $44::timestamptz, groups = $46::jsonb, custom = $47::jsonb,
-		verified_emails = $48::jsonb, version = version + 1
-	where user_id = $1::uuid and version = $49::bigint returning 1),
+		verified_emails = $48::jsonb, erased_at = $49::timestamptz, version = version + 1
+	where user_id = $1::uuid and version = $50::bigint returning 1),
 h as (update usermgmt_credentials set home = $4::uuid where user_id = $1::uuid and home <> $4::uuid),
 n as (delete from usermgmt_login_names n using o
 	where (o.username_key <> $7::text or o.email_key <> $9::text)
@@ -116,7 +116,7 @@ join usermgmt_credentials c on c.user_id = n.user_id join usermgmt_logins l on l
 )
 
 var (
-	bulkUsers = newBulk(48, sqlInsertUsers)
+	bulkUsers = newBulk(49, sqlInsertUsers)
 	bulkNames = newBulk(2, sqlInsertNames)
 )
 
@@ -130,7 +130,7 @@ func (s *Store) SaveUser(ctx context.Context, u usermgmt.User) error {
 		id(u.ReportsTo), id(u.Responsible), u.Newsletter, u.AccountMail, u.SSO.PassThrough, u.SSO.Delegated,
 		u.SSO.FederationID, u.Source, u.ExternalID, u.Enabled, at(u.DeactivatedAt), u.Active(), moment(u.CreatedAt),
 		moment(u.UpdatedAt), gramsOfKey(u.SearchKey), list(len(u.Groups), u.Groups), list(len(u.Custom), u.Custom),
-		list(len(u.VerifiedEmails), u.VerifiedEmails),
+		list(len(u.VerifiedEmails), u.VerifiedEmails), at(u.ErasedAt),
 	}
 	save := step{sql: sqlInsertUser, args: args, bulk: bulkUsers}
 	username := step{sql: sqlInsertName, args: []any{id(u.ID), u.UsernameKey}, field: "username", bulk: bulkNames}
@@ -156,7 +156,7 @@ func userDests(d []any, u *usermgmt.User) []any {
 		toJSON(&u.EmployeeNumber), toID(&u.ReportsTo), toID(&u.Responsible), &u.Newsletter, &u.AccountMail,
 		&u.SSO.PassThrough, &u.SSO.Delegated, &u.SSO.FederationID, &u.Source, &u.ExternalID, &u.Enabled,
 		toTime(&u.DeactivatedAt), toTime(&u.CreatedAt), toTime(&u.UpdatedAt), &u.Version,
-		toJSON(&u.Groups), toJSON(&u.Custom), toJSON(&u.VerifiedEmails))
+		toJSON(&u.Groups), toJSON(&u.Custom), toJSON(&u.VerifiedEmails), toTime(&u.ErasedAt))
 }
 
 // dateDest reads a date that is stored as text.

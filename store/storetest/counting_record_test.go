@@ -45,3 +45,13 @@ func (w counting) FieldsOf(ctx context.Context, org usermgmt.OrgID) ([]usermgmt.
 	w.count("FieldsOf")
 	return w.Store.FieldsOf(ctx, org)
 }
+
+func (w counting) TracesOf(ctx context.Context, p usermgmt.Person) (usermgmt.Traces, error) {
+	w.count("TracesOf")
+	return w.Store.TracesOf(ctx, p)
+}
+
+func (w counting) EraseTraces(ctx context.Context, p usermgmt.Person) error {
+	w.count("EraseTraces")
+	return w.Store.EraseTraces(ctx, p)
+}

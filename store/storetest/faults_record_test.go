@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/usermgmt/usermgmt"
 )
@@ -15,6 +16,10 @@ func recordFaults() []fault {
 		{name: "searches users only", caught: "UserListSearchOfMemberships", build: func(b base) usermgmt.Store { return searchesUsers{b} }},
 		{name: "finds an organization's values everywhere", caught: "UserListSearchOfMemberships", build: func(b base) usermgmt.Store { return leaksSearch{b} }},
 		{name: "takes the values of a field along", caught: "FieldDelete", build: func(b base) usermgmt.Store { return clearsValues{b} }},
+		{name: "keeps ended sessions", caught: "TracesOf", build: func(b base) usermgmt.Store { return liveTraces{b} }},
+		{name: "erases by the user only", caught: "EraseTraces", build: func(b base) usermgmt.Store { return forgetsAddresses{b} }},
+		{name: "erases invitations that are pending", caught: "EraseTraces", build: func(b base) usermgmt.Store { return endsInvitations{b} }},
+		{name: "keeps former passwords", caught: "EraseTracesOfSecrets", build: func(b base) usermgmt.Store { return keepsFormer{b} }},
 		{name: "lists the fields of everybody", caught: "FieldsOf", build: func(b base) usermgmt.Store { return allFields{b, &handedOut} }},
 	}
 }
@@ -100,6 +105,53 @@ func (s clearsValues) MembershipOf(ctx context.Context, user usermgmt.UserID, or
 	}
 	m.Custom = defined
 	return m, err
+}
+
+type liveTraces struct{ base }
+
+func (s liveTraces) TracesOf(ctx context.Context, p usermgmt.Person) (usermgmt.Traces, error) {
+	t, err := s.Store.TracesOf(ctx, p)
+	t.Sessions = slices.DeleteFunc(t.Sessions, func(x usermgmt.Session) bool { return !x.EndedAt.IsZero() })
+	return t, err
+}
+
+type forgetsAddresses struct{ base }
+
+func (s forgetsAddresses) EraseTraces(ctx context.Context, p usermgmt.Person) error {
+	return s.Store.EraseTraces(ctx, usermgmt.Person{User: p.User, EmailKeys: p.EmailKeys})
+}
+
+type endsInvitations struct{ base }
+
+func (s endsInvitations) EraseTraces(ctx context.Context, p usermgmt.Person) error {
+	t, err := s.Store.TracesOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, i := range t.Invitations {
+		if _, err := s.Store.EndInvitation(ctx, i.ID, usermgmt.InvitationRevoked, at(0), usermgmt.UserID{}); err != nil {
+			return err
+		}
+	}
+	return s.Store.EraseTraces(ctx, p)
+}
+
+type keepsFormer struct{ base }
+
+func (s keepsFormer) EraseTraces(ctx context.Context, p usermgmt.Person) error {
+	former, err := s.Store.FormerPasswords(ctx, p.User, everything)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.EraseTraces(ctx, p); err != nil {
+		return err
+	}
+	for _, f := range former {
+		if err := s.Store.AddFormerPassword(ctx, f, everything); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type allFields struct {

@@ -108,6 +108,9 @@ func (c *contents) readers() []reader {
 		read("ProxyListOf", func(ctx context.Context, s store) (usermgmt.ProxyList, error) {
 			return s.ProxyListOf(ctx, c.ann.ID, org)
 		}),
+		read("TracesOf", func(ctx context.Context, s store) (usermgmt.Traces, error) {
+			return s.TracesOf(ctx, usermgmt.Person{User: c.ann.ID, Addresses: []string{c.sent.To}, EmailKeys: []string{"new@mail.test"}})
+		}),
 		read("GroupByID", func(ctx context.Context, s store) (usermgmt.Group, error) { return s.GroupByID(ctx, c.group.ID) }),
 		read("ListGroups", func(ctx context.Context, s store) ([]usermgmt.Group, error) { return s.ListGroups(ctx, q) }),
 		read("FieldByID", func(ctx context.Context, s store) (usermgmt.CustomField, error) { return s.FieldByID(ctx, c.field.ID) }),
@@ -208,6 +211,12 @@ func dumpLines(v any) []string {
 			dumpLines(unordered[usermgmt.Application](v.Applications)),
 			dumpLines(unordered[usermgmt.AccessEntry](v.TeamAccess)), dumpLines(unordered[usermgmt.SharingPolicy](v.Sharing)),
 			dumpLines(unordered[usermgmt.CustomField](v.Fields)),
+		)
+	case usermgmt.Traces:
+		return slices.Concat(
+			dumpLines(unordered[usermgmt.Session](v.Sessions)), dumpLines(unordered[usermgmt.APIKey](v.Keys)),
+			dumpLines(unordered[usermgmt.Message](v.Messages)), dumpLines(unordered[usermgmt.Job](v.Jobs)),
+			dumpLines(unordered[usermgmt.Invitation](v.Invitations)),
 		)
 	case usermgmt.TreeSet:
 		return slices.Concat(

@@ -57,7 +57,7 @@ func sequential() []testCase {
 	for _, part := range [][]testCase{
 		orgCases(), unitCases(), teamCases(), userCases(), userListCases(), memberCases(),
 		roleCases(), applicationCases(), credentialCases(), sessionCases(), keyCases(),
-		proxyCases(), licenceCases(), auditCases(), sealCases(), outboxCases(), fileCases(), recordCases(), valueCases(), txCases(),
+		proxyCases(), licenceCases(), auditCases(), sealCases(), outboxCases(), fileCases(), recordCases(), eraseCases(), valueCases(), txCases(),
 		tokenCases(), invitationCases(), factorCases(), settingCases(), jobCases(),
 	} {
 		all = append(all, part...)

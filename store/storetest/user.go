@@ -39,7 +39,7 @@ func userSave(w *world) {
 		Groups: []usermgmt.GroupID{y.ID, x.ID}, Custom: map[string]string{"size": "42", "": "empty", "quote'\"": "a\nb"},
 		Newsletter: true, AccountMail: true,
 		SSO:    usermgmt.SSO{PassThrough: "p", Delegated: true, FederationID: "f"},
-		Source: "ldap", ExternalID: "cn=x", DeactivatedAt: at(9), CreatedAt: at(2), UpdatedAt: at(3),
+		Source: "ldap", ExternalID: "cn=x", ErasedAt: at(8), DeactivatedAt: at(9), CreatedAt: at(2), UpdatedAt: at(3),
 	}
 	checkSave(w, row[usermgmt.User]{
 		usermgmt.Store.SaveUser,

@@ -16,7 +16,7 @@ type write struct {
 // writes returns the changes, every writing method among them whose effect can
 // be read.
 func (c *contents) writes() []write {
-	return slices.Concat(c.writesOfRecords(), c.writesOfDoors(), c.writesOfLabels(), c.writesOfInvitations(), c.writesOfFactors())
+	return append(slices.Concat(c.writesOfRecords(), c.writesOfDoors(), c.writesOfLabels(), c.writesOfInvitations(), c.writesOfFactors()), c.writeOfTraces())
 }
 
 func (c *contents) writesOfRecords() []write {
@@ -229,6 +229,13 @@ func (c *contents) writesOfLabels() []write {
 		}},
 		{"DeleteField", func(ctx context.Context, s store) error { return s.DeleteField(ctx, c.spareField.ID) }},
 	}
+}
+
+// writeOfTraces comes last: it takes along what other writes change.
+func (c *contents) writeOfTraces() write {
+	return write{"EraseTraces", func(ctx context.Context, s store) error {
+		return s.EraseTraces(ctx, usermgmt.Person{User: c.cat.ID, Addresses: []string{c.waiting.To}})
+	}}
 }
 
 // allWrites names the methods of writes.

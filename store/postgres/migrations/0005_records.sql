@@ -66,3 +66,14 @@ create table usermgmt_member_search (
 	constraint um_member_search_of foreign key (org_id, user_id) references usermgmt_memberships (org_id, user_id) on delete cascade
 );
 create index um_member_search_grams on usermgmt_member_search using gin (grams) with (gin_pending_list_limit = 512);
+
+-- What is found and removed when a person is erased.
+alter table usermgmt_users add column erased_at timestamptz;
+create index um_sessions_ended on usermgmt_sessions (user_id) where ended_at is not null;
+create index um_sessions_ended_operator on usermgmt_sessions (operator_id) where ended_at is not null and operator_id is not null;
+create index um_api_keys_by_user on usermgmt_api_keys (user_id);
+create index um_outbox_user on usermgmt_outbox (user_id) where user_id is not null;
+create index um_outbox_address on usermgmt_outbox (address) where address <> '';
+create index um_invitations_accepted on usermgmt_invitations (accepted_by) where accepted_by is not null;
+create index um_invitations_address on usermgmt_invitations (email_key);
+create index um_tokens_invitation on usermgmt_tokens (invitation_id) where invitation_id is not null;
