@@ -132,7 +132,8 @@ func AuditVerbs() []string {
 		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack, verbChooseQuestion, verbRoleCreate,
 		verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbBootstrap, verbBreakGlass, verbTeamCreate,
 		verbTeamDelete, verbTeamUpdate, verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserAssign, verbUserAvatar,
-		verbUserCreate, verbUserDeactivate, verbUserDisable, verbUserEmail, verbUserEmailRequest, verbUserEnable, verbExport,
-		verbImport, verbUserInvite, verbUserReactivate, verbUserUnlock, verbUserUpdate, verbUserVerify,
+		verbUserCreate, verbUserDeactivate, verbUserDisable, verbUserEmail, verbUserEmailRequest, verbUserEnable, verbUserErase, verbExport,
+		verbImport, verbUserInvite, verbUserReactivate, verbUserReport, verbUserUnlock,
+		verbUserUpdate, verbUserVerify,
 	}
 }

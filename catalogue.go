@@ -15,7 +15,8 @@ func builtinObjects() []Object {
 	return []Object{
 		{Name: "user", Ownership: OwnedByUser, Label: "Users", Actions: []string{
 			"view", "create", "edit", "assign", "enable", "deactivate", "unlock", "set_password", "reset_password", "invite", "grant",
-			"membership", "manage_api_key", "reset_factor", "end_sessions", "configure", "edit_profile", "export", "import",
+			"membership", "manage_api_key", "reset_factor", "end_sessions", "configure", "edit_profile", "export", "import", "erase",
+			"report",
 		}},
 		{Name: "organization", Ownership: OwnedByOrganization, Label: "Organizations",
 			Actions: []string{"view", "create", "edit", "disable"}, SystemOnly: []string{"create", "disable"}},

@@ -1,6 +1,8 @@
 package usermgmt_test
 
 import (
+	"io"
+
 	"github.com/usermgmt/usermgmt"
 )
 
@@ -29,6 +31,10 @@ func recordRows() []row {
 		return f.ID
 	}
 	return []row{
+		onUsers("Users.Erase", func(c *cell) (string, error) { return only(c.m.Users().Erase(c.ctx, c.a, c.user())) }),
+		onUsers("Users.SubjectReport", func(c *cell) (string, error) {
+			return only(c.m.Users().SubjectReport(c.ctx, c.a, c.user(), io.Discard))
+		}),
 		{method: "Fields.List", targets: fields, call: func(c *cell) (string, error) {
 			list, err := c.m.Fields().List(c.ctx, c.a, c.orgs[c.target].ID)
 			return count(len(list), err)

@@ -289,6 +289,9 @@ func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, v
 // updateMembership is [Members.Update] inside a change, on a member to whom
 // the actor may apply c.
 func (w *work) updateMembership(ctx context.Context, mem *Member, c *MembershipUpdate) (*Membership, error) {
+	if !mem.User.ErasedAt.IsZero() {
+		return nil, conflict("user", "erased", "the person is gone")
+	}
 	before := mem.Membership
 	m := mem.Membership
 	m.Settings = maps.Clone(m.Settings)

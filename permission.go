@@ -61,6 +61,8 @@ const (
 	PermLicenceView       Permission = "licence.view"   //
 	PermLicenceManage     Permission = "licence.manage" // pool sizes; only system-wide
 	PermAuditView         Permission = "audit.view"
+	PermUserErase         Permission = "user.erase"   // for good
+	PermUserReport        Permission = "user.report"  // everything held about somebody
 	PermFieldManage       Permission = "field.manage" // the organization's custom fields
 	PermGroupView         Permission = "group.view"
 	PermGroupCreate       Permission = "group.create" // only system-wide

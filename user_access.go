@@ -108,6 +108,9 @@ func (w *work) account(ctx context.Context, user UserID, p Permission) (*Account
 	if acc.User.Reserved {
 		return nil, &Error{Kind: ErrPermission, Rule: "reserved", Permission: p}
 	}
+	if !acc.User.ErasedAt.IsZero() && p != PermUserErase {
+		return nil, conflict("user", "erased", "the person is gone")
+	}
 	return &acc, nil
 }
 

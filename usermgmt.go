@@ -22,6 +22,10 @@ type Config struct {
 	// Fields are the host's custom fields, which all users have; at most
 	// [MaxCustomFields]. Defaults to none.
 	Fields []CustomField
+	// SubjectData adds what the host holds about a person to [Users.SubjectReport],
+	// by the names of its parts; values are what package encoding/json can write.
+	// Defaults to none.
+	SubjectData func(ctx context.Context, user UserID) (map[string]any, error)
 	// ReservedUsernames are login names that only reserved users may have, such as
 	// "admin" or "guestuser". Users who have one already keep it. Defaults to none.
 	ReservedUsernames []string
