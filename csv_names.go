@@ -12,6 +12,7 @@ import (
 // csvRefs are the names by which files speak of what users belong to.
 type csvRefs struct {
 	org          Organization
+	licences     bool // the actor may see them
 	units        *csvNames[BusinessUnit]
 	teams        *csvNames[Team]
 	roles        *csvNames[Role]
@@ -214,7 +215,7 @@ func loadRefs(ctx context.Context, s Store, v *actorValue, org OrgID) (*csvRefs,
 	if err != nil {
 		return nil, err
 	}
-	r := &csvRefs{org: set.Org, units: newNames[BusinessUnit](), teams: newNames[Team](), roles: newNames[Role](),
+	r := &csvRefs{org: set.Org, licences: v.seesLicence(), units: newNames[BusinessUnit](), teams: newNames[Team](), roles: newNames[Role](),
 		profiles: newNames[AccessProfile](), applications: newNames[Application](), groups: newNames[Group]()}
 	units, err := allPages(ctx, func(q ListQuery) ([]BusinessUnit, error) { return s.ListUnits(ctx, org, q) },
 		func(u *BusinessUnit) Position { return Position{u.NameKey, [16]byte(u.ID)} }, func(*BusinessUnit) bool { return true })

@@ -87,7 +87,10 @@ var furtherFields = []exportField{
 	}},
 	{name: "teams", named: appendTeams},
 	{name: "units", named: appendUnits},
-	{name: "licence", plain: func(dst []byte, m *Member) []byte {
+	{name: "licence", named: func(dst []byte, r *csvRefs, m *Member) []byte {
+		if !r.licences {
+			return dst
+		}
 		return csvcell.AppendText(dst, string(m.Membership.Licence))
 	}},
 	{name: "initial_application", named: func(dst []byte, r *csvRefs, m *Member) []byte {

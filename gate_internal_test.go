@@ -182,6 +182,7 @@ func TestNoWayInIsForgotten(t *testing.T) {
 		"Login":           "carries only an origin",
 		"completeLogin":   "wayPassword",
 		"failJob":         "has no rights: it writes down that a job of the user has failed",
+		"onProbe":         "renew",
 		"ask":             "the actor of the change, renewed in it",
 		"Session":         "admitSession",
 		"APIKey":          "admitKey",

@@ -66,7 +66,7 @@ type PoolReport struct {
 	InUse int
 	// Reserved is how many of Used pending invitations hold; see [Invitations.Send].
 	Reserved int
-	// Over is how many of them are over Size.
+	// Over is how many of InUse are over Size.
 	Over int
 }
 

@@ -3,6 +3,7 @@ package usermgmt_test
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -172,4 +173,50 @@ func TestOfManyWhoLogInForTheLastFloatingSeatOneGetsIt(t *testing.T) {
 	assert.Equal(t, int64(3), in.Load())
 	assert.Equal(t, int64(crowd-3), full.Load())
 	assert.Equal(t, 3, poolOf(t, e, flex).InUse)
+}
+
+// Which pool somebody's seat is of is seen and changed from the provider
+// organization only, as in AgileApps.
+func TestLicenceTypesAreAMatterOfTheProviderOrganization(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	ctx, root := t.Context(), e.Root()
+	beta := e.AddOrg("beta")
+	site := usermgmt.LicenceSite
+	in := func(name, profile string, licence usermgmt.LicenceType) *usermgmt.User {
+		return e.AddUser(name, func(n *usermgmt.NewUser) {
+			n.OwnerUnit, n.PrimaryTeam, n.Profile, n.Licence = beta.MainUnit.ID, beta.RootTeam.ID, e.Profile(profile), licence
+		})
+	}
+	admin := e.AsIn(in("tenant", usermgmt.ProfileAdministrator, "").ID, beta.Organization.ID)
+	ann := in("ann", usermgmt.ProfileRegularUser, site)
+	mem, err := e.Members().Get(ctx, root, ann.ID, beta.Organization.ID)
+	require.NoError(t, err)
+	assert.Equal(t, site, mem.Licence)
+	mem, err = e.Members().Get(ctx, admin, ann.ID, beta.Organization.ID)
+	require.NoError(t, err)
+	assert.Empty(t, mem.Licence)
+	assert.True(t, mem.Seat)
+	list, err := e.Members().ListOf(ctx, admin, ann.ID)
+	require.NoError(t, err)
+	assert.Empty(t, list[0].Licence)
+	platform := usermgmt.LicencePlatform
+	_, err = e.Members().Update(ctx, admin, ann.ID, usermgmt.OrgID{}, mem.Version, usermgmt.MembershipUpdate{Licence: &platform})
+	require.ErrorIs(t, err, usermgmt.ErrPermission)
+	enabled := true
+	mem, err = e.Members().Update(ctx, admin, ann.ID, usermgmt.OrgID{}, mem.Version, usermgmt.MembershipUpdate{Enabled: &enabled})
+	require.NoError(t, err)
+	assert.Empty(t, mem.Licence)
+	mem, err = e.Members().Get(ctx, root, ann.ID, beta.Organization.ID)
+	require.NoError(t, err)
+	assert.Equal(t, site, mem.Licence, "an edit that does not see it leaves it alone")
+
+	export := func(a usermgmt.Actor) string {
+		var b strings.Builder
+		_, err := e.Exports().CSV(ctx, a, &b, usermgmt.ExportOptions{Org: beta.Organization.ID, Fields: []string{"username", "licence"}})
+		require.NoError(t, err)
+		return b.String()
+	}
+	assert.Contains(t, export(root), "ann,site\r\n")
+	assert.Contains(t, export(admin), "ann,\r\n")
 }

@@ -48,6 +48,7 @@ func matrixRows() []row {
 	rows = append(rows, settingRows()...)
 	rows = append(rows, jobRows()...)
 	rows = append(rows, factorRows()...)
+	rows = append(rows, actionRows()...)
 	return rows
 }
 

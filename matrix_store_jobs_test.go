@@ -66,3 +66,18 @@ func (h hookStore) FloatingSeats(ctx context.Context, org usermgmt.OrgID, at tim
 	h.hook("FloatingSeats")
 	return h.Store.FloatingSeats(ctx, org, at)
 }
+
+func (h hookStore) AccountsByID(ctx context.Context, ids []usermgmt.UserID) ([]usermgmt.Account, error) {
+	h.hook("AccountsByID")
+	return h.Store.AccountsByID(ctx, ids)
+}
+
+func (h hookStore) MembershipsOfUsers(ctx context.Context, users []usermgmt.UserID) ([]usermgmt.Membership, error) {
+	h.hook("MembershipsOfUsers")
+	return h.Store.MembershipsOfUsers(ctx, users)
+}
+
+func (h hookStore) AccessOfUsers(ctx context.Context, org usermgmt.OrgID, users []usermgmt.UserID) ([]usermgmt.AccessEntry, error) {
+	h.hook("AccessOfUsers")
+	return h.Store.AccessOfUsers(ctx, org, users)
+}

@@ -43,7 +43,9 @@ type Membership struct {
 	PrimaryTeam TeamID
 	// Units are the assigned units: what the user may see.
 	Units []UnitID
-	// Licence is the pool whose seat the membership holds if Seat is true.
+	// Licence is the pool whose seat the membership holds if Seat is true. Services
+	// show it to actors with [PermLicenceView] of scope System only, which counts in
+	// the provider organization; to others it is empty.
 	// Persons and shared accounts hold one while they are not deactivated.
 	Licence LicenceType
 	Seat    bool

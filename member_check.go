@@ -309,14 +309,8 @@ func (w *work) checkPlaces(ctx context.Context, u *User, before, m *Membership, 
 	if err := w.teamsInScope(perm, m.Org, owner, join); err != nil {
 		return err
 	}
-	for _, e := range policy.teamEntries(join, trees) {
-		for _, a := range e.Roles {
-			if r := policy.roles[a.Role]; r != nil {
-				if err := w.mayGrant(m.Org, r.masks); err != nil {
-					return err
-				}
-			}
-		}
+	if err := w.mayBring(compiledOrg{policy, trees}, join); err != nil {
+		return err
 	}
 	units := added(before.Units, m.Units)
 	for _, id := range units {
@@ -328,4 +322,18 @@ func (w *work) checkPlaces(ctx context.Context, u *User, before, m *Membership, 
 		return nil
 	}
 	return w.reachesWith(ctx, policy, trees, u, m, access, join, units)
+}
+
+// mayBring is the subset rule for the roles that teams bring to who joins them.
+func (w *work) mayBring(org compiledOrg, teams []TeamID) error {
+	for _, e := range org.policy.teamEntries(teams, org.trees) {
+		for _, a := range e.Roles {
+			if r := org.policy.roles[a.Role]; r != nil {
+				if err := w.mayGrant(org.policy.set.Org.ID, r.masks); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -25,7 +25,7 @@ func (s *Members) Get(ctx context.Context, a Actor, user UserID, org OrgID) (*Me
 	if !v.sees(PermUserView, r) {
 		return nil, withOp(op, &Error{Kind: ErrNotFound})
 	}
-	if err := s.m.presentIn(ctx, &mem.Membership); err != nil {
+	if err := s.m.presentIn(ctx, v, &mem.Membership); err != nil {
 		return nil, withOp(op, err)
 	}
 	return &mem.Membership, nil
@@ -57,15 +57,26 @@ func (s *Members) ListOf(ctx context.Context, a Actor, user UserID) ([]Membershi
 		return nil, withOp(op, &Error{Kind: ErrNotFound})
 	}
 	for i := range out {
-		if err := s.m.presentIn(ctx, &out[i]); err != nil {
+		if err := s.m.presentIn(ctx, v, &out[i]); err != nil {
 			return nil, withOp(op, err)
 		}
 	}
 	return out, nil
 }
 
-// presentIn hides the values of the membership that nothing defines.
-func (m *Manager) presentIn(ctx context.Context, mem *Membership) error {
+// seesLicence reports whether the actor may know which pool somebody's seat is of:
+// that is a matter of the provider organization.
+func (v *actorValue) seesLicence() bool {
+	f := v.filter(PermLicenceView)
+	return f.System
+}
+
+// presentIn hides the values of the membership that nothing defines, and what the
+// actor may not see.
+func (m *Manager) presentIn(ctx context.Context, v *actorValue, mem *Membership) error {
+	if !v.seesLicence() {
+		mem.Licence = ""
+	}
 	if len(mem.Custom) == 0 {
 		return nil
 	}

@@ -186,7 +186,7 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 		}
 		w.record(nil, withAccess(membershipFields(&m), n.Access))
 		out = &m
-		return nil
+		return w.m.WithStore(w.tx).presentIn(ctx, w.v, out)
 	})
 	if err != nil {
 		return nil, err
@@ -278,7 +278,7 @@ func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, v
 		if out, err = w.updateMembership(ctx, mem, &c); err != nil {
 			return err
 		}
-		return w.m.WithStore(w.tx).presentIn(ctx, out)
+		return w.m.WithStore(w.tx).presentIn(ctx, w.v, out)
 	})
 	if err != nil {
 		return nil, err

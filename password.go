@@ -369,6 +369,9 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 
 // newPassword checks a new password and returns its hash.
 func (m *Manager) newPassword(ctx context.Context, u *User, org *Organization, password, confirm, current string) (string, error) {
+	if m.probing {
+		return "probed", nil // there is no password to look at
+	}
 	var p problems
 	b, err := canon.Password(password)
 	switch {

@@ -198,6 +198,8 @@ type UserStore interface {
 	// as far as the store can, whether or not there is such a user.
 	AccountByLogin(ctx context.Context, key string) (Account, error)
 	AccountByID(ctx context.Context, id UserID) (Account, error)
+	// AccountsByID returns the accounts that exist, in any order, each once.
+	AccountsByID(ctx context.Context, ids []UserID) ([]Account, error)
 	// UsersByLogin returns the users who have one of keys as UsernameKey or
 	// EmailKey, in any order, each once.
 	UsersByLogin(ctx context.Context, keys []string) ([]User, error)
@@ -233,6 +235,8 @@ type MemberStore interface {
 	MembershipsOf(ctx context.Context, user UserID) ([]Membership, error)
 	// Memberships returns the memberships of users in org that exist, in any order.
 	Memberships(ctx context.Context, org OrgID, users []UserID) ([]Membership, error)
+	// MembershipsOfUsers returns all memberships of users, in any order.
+	MembershipsOfUsers(ctx context.Context, users []UserID) ([]Membership, error)
 	// BumpRights adds 1 to the membership's Rights, leaving Version alone. It
 	// does nothing if there is no such membership.
 	BumpRights(ctx context.Context, user UserID, org OrgID) error
@@ -271,6 +275,9 @@ type ApplicationStore interface {
 	ListAccess(ctx context.Context, org OrgID, app ApplicationID, q ListQuery) ([]AccessEntry, error)
 	// AccessOf returns the entries of the organization that name the user.
 	AccessOf(ctx context.Context, user UserID, org OrgID) ([]AccessEntry, error)
+	// AccessOfUsers returns the entries of the organization that name one of the
+	// users, in any order.
+	AccessOfUsers(ctx context.Context, org OrgID, users []UserID) ([]AccessEntry, error)
 }
 
 // CredentialStore keeps credentials and counts logins.

@@ -108,6 +108,7 @@ type Config struct {
 type Manager struct {
 	store   Store
 	bound   bool // to a transaction of the host
+	probing bool // see probe
 	objects []Object
 	// settings are the shipped ones, then the host's.
 	settings []Setting
@@ -284,6 +285,9 @@ func (m *Manager) change(ctx context.Context, a Actor, op, verb string, fn func(
 // changeIn is change as part of an operation that has begun.
 func (m *Manager) changeIn(ctx context.Context, a Actor, operation OperationID, op, verb string,
 	fn func(ctx context.Context, w *work) error) error {
+	if m.probing {
+		return m.probed(ctx, a, operation, op, verb, fn)
+	}
 	now := m.now()
 	var w *work
 	err := func() error {

@@ -74,3 +74,21 @@ func (w *Store) FloatingSeats(ctx context.Context, org usermgmt.OrgID, at time.T
 	v, err := w.Store.FloatingSeats(ctx, org, at)
 	return v, w.note("FloatingSeats", err)
 }
+
+// AccountsByID implements [usermgmt.Store].
+func (w *Store) AccountsByID(ctx context.Context, ids []usermgmt.UserID) ([]usermgmt.Account, error) {
+	v, err := w.Store.AccountsByID(ctx, ids)
+	return v, w.note("AccountsByID", err)
+}
+
+// MembershipsOfUsers implements [usermgmt.Store].
+func (w *Store) MembershipsOfUsers(ctx context.Context, users []usermgmt.UserID) ([]usermgmt.Membership, error) {
+	v, err := w.Store.MembershipsOfUsers(ctx, users)
+	return v, w.note("MembershipsOfUsers", err)
+}
+
+// AccessOfUsers implements [usermgmt.Store].
+func (w *Store) AccessOfUsers(ctx context.Context, org usermgmt.OrgID, users []usermgmt.UserID) ([]usermgmt.AccessEntry, error) {
+	v, err := w.Store.AccessOfUsers(ctx, org, users)
+	return v, w.note("AccessOfUsers", err)
+}

@@ -170,6 +170,28 @@ func (s *Store) AccessOf(
 	return out, nil
 }
 
+// AccessOfUsers implements [usermgmt.Store].
+func (s *Store) AccessOfUsers(
+	ctx context.Context, org usermgmt.OrgID, users []usermgmt.UserID,
+) ([]usermgmt.AccessEntry, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[usermgmt.UserID]struct{}, len(users))
+	var out []usermgmt.AccessEntry
+	for _, id := range users {
+		if _, again := seen[id]; again {
+			continue
+		}
+		seen[id] = struct{}{}
+		for _, e := range v.accessOf(id, org) {
+			out = append(out, cloneAccess(e))
+		}
+	}
+	return out, nil
+}
+
 func (v *version) accessOf(user usermgmt.UserID, org usermgmt.OrgID) []*usermgmt.AccessEntry {
 	sp := v.space(org)
 	if sp == nil || user.IsZero() {

@@ -323,6 +323,27 @@ func (s *Store) Memberships(
 	return out, nil
 }
 
+// MembershipsOfUsers implements [usermgmt.Store].
+func (s *Store) MembershipsOfUsers(ctx context.Context, users []usermgmt.UserID) ([]usermgmt.Membership, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[usermgmt.UserID]struct{}, len(users))
+	var c copier
+	var out []usermgmt.Membership
+	for _, id := range users {
+		if _, again := seen[id]; again {
+			continue
+		}
+		seen[id] = struct{}{}
+		for _, m := range v.memberships(id) {
+			out = append(out, c.membership(m))
+		}
+	}
+	return out, nil
+}
+
 // BumpRights implements [usermgmt.Store].
 func (s *Store) BumpRights(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID) error {
 	return s.write(ctx, func(w *writer) error {

@@ -321,6 +321,30 @@ func (s *Store) AccountByID(ctx context.Context, id usermgmt.UserID) (usermgmt.A
 	return v.account(v.person(id))
 }
 
+// AccountsByID implements [usermgmt.Store].
+func (s *Store) AccountsByID(ctx context.Context, ids []usermgmt.UserID) ([]usermgmt.Account, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[usermgmt.UserID]struct{}, len(ids))
+	var out []usermgmt.Account
+	for _, id := range ids {
+		if _, again := seen[id]; again {
+			continue
+		}
+		seen[id] = struct{}{}
+		if p := v.person(id); p != nil {
+			a, err := v.account(p)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
 func (v *version) account(p *person) (usermgmt.Account, error) {
 	if p == nil {
 		return usermgmt.Account{}, usermgmt.ErrNotFound

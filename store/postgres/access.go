@@ -26,7 +26,8 @@ select $1::uuid, r.pos, r.id from unnest($2::uuid[]) with ordinality as r (id, p
 	sqlAccessList = `select ` + accessColumns + ` from usermgmt_access e
 where e.org_id = $1::uuid and e.application_id = $2::uuid and e.access_id > $3::uuid
 order by e.access_id limit $4::bigint`
-	sqlAccessOf = `select ` + accessColumns + ` from usermgmt_access e where e.user_id = $1::uuid and e.org_id = $2::uuid`
+	sqlAccessOf      = `select ` + accessColumns + ` from usermgmt_access e where e.user_id = $1::uuid and e.org_id = $2::uuid`
+	sqlAccessOfUsers = `select ` + accessColumns + ` from usermgmt_access e where e.user_id = any ($2::uuid[]) and e.org_id = $1::uuid`
 )
 
 var (
@@ -132,4 +133,11 @@ func (s *Store) ListAccess(
 // AccessOf implements [usermgmt.Store].
 func (s *Store) AccessOf(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID) ([]usermgmt.AccessEntry, error) {
 	return all(ctx, s, scanAccess, sqlAccessOf, key(user), key(org))
+}
+
+// AccessOfUsers implements [usermgmt.Store].
+func (s *Store) AccessOfUsers(
+	ctx context.Context, org usermgmt.OrgID, users []usermgmt.UserID,
+) ([]usermgmt.AccessEntry, error) {
+	return all(ctx, s, scanAccess, sqlAccessOfUsers, key(org), ids(users))
 }

@@ -113,9 +113,10 @@ e as (update usermgmt_sessions
 	where session_id in (select session_id from s) and ended_at is null and exists (select from m))
 select (case when not exists (select from m) then '` + guardMissing + `' end)::integer where not exists (select from m)`
 
-	sqlMembership    = `select ` + membershipColumns + ` from usermgmt_memberships m where m.user_id = $1::uuid and m.org_id = $2::uuid`
-	sqlMembershipsOf = `select ` + membershipColumns + ` from usermgmt_memberships m where m.user_id = $1::uuid order by m.org_id`
-	sqlMemberships   = `select ` + membershipColumns + ` from usermgmt_memberships m
+	sqlMembership         = `select ` + membershipColumns + ` from usermgmt_memberships m where m.user_id = $1::uuid and m.org_id = $2::uuid`
+	sqlMembershipsOf      = `select ` + membershipColumns + ` from usermgmt_memberships m where m.user_id = $1::uuid order by m.org_id`
+	sqlMembershipsOfUsers = `select ` + membershipColumns + ` from usermgmt_memberships m where m.user_id = any($1::uuid[])`
+	sqlMemberships        = `select ` + membershipColumns + ` from usermgmt_memberships m
 where m.org_id = $1::uuid and m.user_id = any($2::uuid[])`
 	sqlBumpRights = `update usermgmt_memberships set rights = rights + 1 where user_id = $1::uuid and org_id = $2::uuid`
 )
@@ -177,6 +178,11 @@ func (s *Store) MembershipsOf(ctx context.Context, user usermgmt.UserID) ([]user
 // Memberships implements [usermgmt.Store].
 func (s *Store) Memberships(ctx context.Context, org usermgmt.OrgID, users []usermgmt.UserID) ([]usermgmt.Membership, error) {
 	return all(ctx, s, scanMembership, sqlMemberships, id(org), ids(users))
+}
+
+// MembershipsOfUsers implements [usermgmt.Store].
+func (s *Store) MembershipsOfUsers(ctx context.Context, users []usermgmt.UserID) ([]usermgmt.Membership, error) {
+	return all(ctx, s, scanMembership, sqlMembershipsOfUsers, ids(users))
 }
 
 // BumpRights implements [usermgmt.Store].

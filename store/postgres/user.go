@@ -107,6 +107,9 @@ where u.external_id = $2::text and u.source = $1::text and (u.external_id <> '' 
 	sqlAccount = `select ` + accountColumns + ` from usermgmt_users u
 join usermgmt_credentials c on c.user_id = u.user_id join usermgmt_logins l on l.user_id = u.user_id
 where u.user_id = $1::uuid`
+	sqlAccounts = `select ` + accountColumns + ` from usermgmt_users u
+join usermgmt_credentials c on c.user_id = u.user_id join usermgmt_logins l on l.user_id = u.user_id
+where u.user_id = any ($1::uuid[])`
 	// Reads the account of the next login name if there is not this one, so that
 	// the time that it takes does not tell.
 	sqlAccountLogin = `select ` + accountColumns + `, n.key = $1::text
@@ -220,6 +223,11 @@ func (s *Store) AccountByLogin(ctx context.Context, key string) (usermgmt.Accoun
 // AccountByID implements [usermgmt.Store].
 func (s *Store) AccountByID(ctx context.Context, user usermgmt.UserID) (usermgmt.Account, error) {
 	return one(ctx, s, scanAccount, sqlAccount, id(user))
+}
+
+// AccountsByID implements [usermgmt.Store].
+func (s *Store) AccountsByID(ctx context.Context, users []usermgmt.UserID) ([]usermgmt.Account, error) {
+	return all(ctx, s, scanAccount, sqlAccounts, ids(users))
 }
 
 // UserByExternalID implements [usermgmt.Store].

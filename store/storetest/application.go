@@ -14,7 +14,7 @@ func applicationCases() []testCase {
 		{"AccessSave", []string{"SaveAccess", "AccessByID"}, accessSave},
 		{"AccessReferences", []string{"SaveAccess"}, accessReferences},
 		{"AccessDelete", []string{"DeleteAccess", "AccessByID"}, accessDelete},
-		{"AccessLists", []string{"ListAccess", "AccessOf"}, accessLists},
+		{"AccessLists", []string{"ListAccess", "AccessOf", "AccessOfUsers"}, accessLists},
 	}
 }
 
@@ -192,5 +192,8 @@ func accessLists(w *world) {
 	entries(b.org.ID, sys.ID).check(w, "entries of the other organization", foreign.ID.String())
 	entries(b.org.ID, a.app.ID).check(w, "no entries")
 	sameSet(w, "entries of the user", []usermgmt.AccessEntry{first, other}, got(w.s.AccessOf(w.ctx, u.ID, a.org.ID)).must(w))
+	sameSet(w, "entries of users", []usermgmt.AccessEntry{first, other},
+		got(w.s.AccessOfUsers(w.ctx, a.org.ID, []usermgmt.UserID{newID[usermgmt.User](w), u.ID, u.ID})).must(w))
+	sameSet(w, "entries of no users", nil, got(w.s.AccessOfUsers(w.ctx, a.org.ID, nil)).must(w))
 	sameSet(w, "entries of the user elsewhere", []usermgmt.AccessEntry{foreign}, got(w.s.AccessOf(w.ctx, u.ID, b.org.ID)).must(w))
 }

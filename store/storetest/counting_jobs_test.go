@@ -66,3 +66,18 @@ func (w counting) FloatingSeats(ctx context.Context, org usermgmt.OrgID, at time
 	w.count("FloatingSeats")
 	return w.Store.FloatingSeats(ctx, org, at)
 }
+
+func (w counting) AccountsByID(ctx context.Context, ids []usermgmt.UserID) ([]usermgmt.Account, error) {
+	w.count("AccountsByID")
+	return w.Store.AccountsByID(ctx, ids)
+}
+
+func (w counting) MembershipsOfUsers(ctx context.Context, users []usermgmt.UserID) ([]usermgmt.Membership, error) {
+	w.count("MembershipsOfUsers")
+	return w.Store.MembershipsOfUsers(ctx, users)
+}
+
+func (w counting) AccessOfUsers(ctx context.Context, org usermgmt.OrgID, users []usermgmt.UserID) ([]usermgmt.AccessEntry, error) {
+	w.count("AccessOfUsers")
+	return w.Store.AccessOfUsers(ctx, org, users)
+}

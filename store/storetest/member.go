@@ -10,7 +10,7 @@ func memberCases() []testCase {
 	return []testCase{
 		{"MembershipSave", []string{"SaveMembership", "MembershipOf"}, membershipSave},
 		{"MembershipReferences", []string{"SaveMembership"}, membershipReferences},
-		{"MembershipLists", []string{"MembershipsOf", "Memberships"}, membershipLists},
+		{"MembershipLists", []string{"MembershipsOf", "Memberships", "MembershipsOfUsers"}, membershipLists},
 		{"MembershipRights", []string{"BumpRights", "SaveMembership", "StandingOf"}, membershipRights},
 		{"MembershipDelete", []string{"DeleteMembership", "MembershipOf"}, membershipDelete},
 		{"MembershipDeleteTakesAlong", []string{
@@ -99,6 +99,12 @@ func membershipLists(w *world) {
 	sameSet(w, "memberships", []usermgmt.Membership{inB, vInB}, read(b.org.ID, v.ID, x.ID, u.ID, newID[usermgmt.User](w)))
 	sameSet(w, "memberships", []usermgmt.Membership{inA}, read(a.org.ID, v.ID, u.ID, u.ID))
 	sameSet(w, "memberships of nobody", nil, read(a.org.ID))
+	ofUsers := func(users ...usermgmt.UserID) []usermgmt.Membership {
+		w.Helper()
+		return got(w.s.MembershipsOfUsers(w.ctx, users)).must(w)
+	}
+	sameSet(w, "memberships of users", []usermgmt.Membership{inA, inB, inC, vInB}, ofUsers(v.ID, x.ID, u.ID, u.ID, newID[usermgmt.User](w)))
+	sameSet(w, "memberships of no users", nil, ofUsers())
 }
 
 func membershipRights(w *world) {

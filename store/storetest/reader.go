@@ -79,6 +79,18 @@ func (c *contents) readers() []reader {
 		read("ListAccess", func(ctx context.Context, s store) ([]usermgmt.AccessEntry, error) {
 			return s.ListAccess(ctx, org, c.a.app.ID, q)
 		}),
+		read("AccountsByID", func(ctx context.Context, s store) (unordered[usermgmt.Account], error) {
+			as, err := s.AccountsByID(ctx, []usermgmt.UserID{c.ann.ID, c.bob.ID, c.dan.ID})
+			return as, err
+		}),
+		read("MembershipsOfUsers", func(ctx context.Context, s store) (unordered[usermgmt.Membership], error) {
+			ms, err := s.MembershipsOfUsers(ctx, []usermgmt.UserID{c.ann.ID, c.bob.ID, c.cat.ID, c.dan.ID})
+			return ms, err
+		}),
+		read("AccessOfUsers", func(ctx context.Context, s store) (unordered[usermgmt.AccessEntry], error) {
+			es, err := s.AccessOfUsers(ctx, org, []usermgmt.UserID{c.ann.ID, c.bob.ID, c.cat.ID})
+			return es, err
+		}),
 		read("AccessOf", func(ctx context.Context, s store) (unordered[usermgmt.AccessEntry], error) {
 			es, err := s.AccessOf(ctx, c.ann.ID, org)
 			return es, err

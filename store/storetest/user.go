@@ -18,6 +18,7 @@ func userCases() []testCase {
 		{"UserExternalID", []string{"SaveUser", "UserByExternalID"}, userExternalID},
 		{"UserAccount", []string{"SaveUser", "AccountByID", "AccountByLogin"}, userAccount},
 		{"UsersByID", []string{"UsersByID"}, usersByID},
+		{"AccountsByID", []string{"AccountsByID", "AccountByID"}, accountsByID},
 	}
 }
 
@@ -239,4 +240,24 @@ func usersByNames(w *world) {
 		got(w.s.UsersByExternalID(w.ctx, "hr", []string{"1", "2"})).must(w))
 	sameSet(w, "the users of no source", nil,
 		got(w.s.UsersByExternalID(w.ctx, "", []string{""})).must(w))
+}
+
+func accountsByID(w *world) {
+	st := w.site("a")
+	u, v := w.user(st, "u"), w.user(st, "v")
+	w.user(st, "x")
+	if _, _, err := w.s.ReserveAttempt(w.ctx, u.ID, rule(1, at(0), at(9))); err != nil {
+		w.do(err)
+	}
+	w.do(w.s.SaveCredential(w.ctx, usermgmt.Credential{User: v.ID, Status: usermgmt.StatusExpired, Hash: "h", ChangedAt: at(1), Epoch: 2, Version: 1}))
+	var want []usermgmt.Account
+	for _, id := range []usermgmt.UserID{u.ID, v.ID} {
+		want = append(want, got(w.s.AccountByID(w.ctx, id)).must(w))
+	}
+	read := func(ids ...usermgmt.UserID) []usermgmt.Account {
+		w.Helper()
+		return got(w.s.AccountsByID(w.ctx, ids)).must(w)
+	}
+	sameSet(w, "accounts", want, read(v.ID, u.ID, u.ID, newID[usermgmt.User](w), usermgmt.UserID{}))
+	sameSet(w, "accounts of nobody", nil, read())
 }

@@ -1,0 +1,63 @@
+package usermgmt
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// probeReads are the methods of the store that a probe may hand on: they write
+// nothing.
+var probeReads = strings.Fields(`OrgByName ListOrgs ListUnits ListTeams SharingByID UsersByID AccountByLogin AccountsByID UsersByLogin
+	UserByExternalID UsersByExternalID StreamMembers MembershipsOfUsers RoleByID ProfileByName ApplicationByID AccessByID ListAccess
+	AccessOfUsers SessionByToken ListSessions APIKeyByHash APIKeyOf KeysByExpiry ListPools FloatingSeats ListAudit ListMessages Blob
+	CheckpointByID FactorOf CountRecoveryCodes QuestionOf FormerPasswords PasswordsByAge Mark InvitationByID PendingInvitation
+	ListInvitations ExpiredInvitations InvitedSeats JobByID ListJobs EndedJobs GroupByID ListGroups FieldByID TokenByID TokenByKey TokenByHash
+	LastSeal ListSealed UnsealedAudit`)
+
+// TestAProbeWritesNothing: whoever adds a method to the store says whether it
+// writes. A write of a probe is its own method and only says so.
+func TestAProbeWritesNothing(t *testing.T) {
+	t.Parallel()
+	own := map[string]bool{}
+	for _, file := range []string{"probe.go", "probe_writes.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.FuncDecl); ok && d.Recv != nil {
+				own[d.Name.Name] = true
+			}
+		}
+	}
+	kind := reflect.TypeFor[Store]()
+	probe := reflect.ValueOf(&probeStore{})
+	for i := range kind.NumMethod() {
+		name := kind.Method(i).Name
+		read := slices.Contains(probeReads, name)
+		assert.NotEqual(t, read, own[name], "%s: say in probe_writes.go that it writes, or in probeReads that it does not", name)
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), "probe_writes.go", nil, 0)
+	require.NoError(t, err)
+	for _, d := range f.Decls {
+		d, ok := d.(*ast.FuncDecl)
+		if !ok {
+			continue
+		}
+		m := probe.MethodByName(d.Name.Name)
+		args := make([]reflect.Value, 0, m.Type().NumIn())
+		for i := range m.Type().NumIn() {
+			if !m.Type().IsVariadic() || i < m.Type().NumIn()-1 {
+				args = append(args, reflect.Zero(m.Type().In(i)))
+			}
+		}
+		out := m.Call(args)
+		assert.Equal(t, errProbed, out[len(out)-1].Interface(), d.Name.Name)
+	}
+}
