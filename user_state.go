@@ -118,7 +118,8 @@ type BulkResult struct {
 	// Changed: the row was changed. A row that was in the wanted state already
 	// is skipped: neither changed nor an error.
 	Changed bool
-	// Skipped says why a row was left alone without error: "unchanged" or "self".
+	// Skipped says why a row was left alone without error: "unchanged", "self", or
+	// what [Passwords.ResetMany] names.
 	Skipped string
 	Err     error
 }
