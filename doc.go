@@ -1,8 +1,9 @@
 // Package usermgmt is user management for business applications, embedded: the
-// user life cycle, organizations with business units and teams, roles and
-// access profiles with a permission hierarchy, passwords, sessions and API keys,
-// proxy login with switch back, licences, audit, CSV import and export. The host
-// imports it, wires its own HTTP, and keeps the data in its own database.
+// user life cycle with invitations and custom fields, organizations with business
+// units and teams, roles and access profiles with a permission hierarchy,
+// passwords, second factors, sessions and API keys, proxy login with switch back,
+// licences, settings, mail, audit, CSV import and export. The host imports it,
+// wires its own HTTP, and keeps the data in its own database.
 //
 // # Getting started
 //
@@ -65,6 +66,13 @@
 // two exceptions. Verifying a password is three steps, so that no roll-back,
 // crash or parallelism gives a guess away; see [Auth.Login]. A refusal undoes
 // the call and is then recorded by itself.
+//
+// # Background work
+//
+// Mail, events, exports that were asked for, reminders, sealing of the audit log
+// and tidying are done by [Manager.Run], in a goroutine of the host's and in any
+// number of processes, or by [Manager.RunOnce] from a scheduler. Nothing that is
+// promised waits for it: what has expired is dead by comparison with the clock.
 //
 // # Security notes
 //
