@@ -311,6 +311,23 @@ func exportedSpecs(d *ast.GenDecl, text func(ast.Node) string) []string {
 	return lines
 }
 
+func TestThreatsNameTestsThatExist(t *testing.T) {
+	t.Parallel()
+	var all []byte
+	goFiles(t, func(path string, src []byte) {
+		if strings.HasSuffix(path, "_test.go") {
+			all = append(all, src...)
+		}
+	})
+	doc, err := os.ReadFile("docs/threats.md")
+	require.NoError(t, err)
+	names := regexp.MustCompile(`\b(Test|Fuzz)\w+`).FindAllString(string(doc), -1)
+	assert.Greater(t, len(names), 100)
+	for _, name := range names {
+		assert.True(t, bytes.Contains(all, []byte("func "+name+"(")), "no %s", name)
+	}
+}
+
 func TestFeaturesNameTestsThatExist(t *testing.T) {
 	t.Parallel()
 	var all []byte
