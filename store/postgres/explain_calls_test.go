@@ -56,7 +56,7 @@ func bigHash(kind, i int) [32]byte {
 
 // bigCalls are calls of all methods with large tables.
 func bigCalls(users int) []bigCall {
-	return append(append(append(append(append(bigLookups(users), bigLists(users)...), bigUserLists(users)...), bigFactors(users)...), bigSeals()...), append(bigTokenCalls(users), bigWrites(users)...)...)
+	return append(append(append(append(append(bigLookups(users), bigLists(users)...), bigUserLists(users)...), bigFactors(users)...), bigSeals()...), append(append(bigTokenCalls(users), bigJobCalls(users)...), bigWrites(users)...)...)
 }
 
 func bigLookups(users int) []bigCall {

@@ -160,6 +160,12 @@ insert into usermgmt_audit_seals (org_id, number, audit_id, at, class, count, co
 insert into usermgmt_audit_unsealed (audit_id) select audit_id from usermgmt_audit where audit_id > um_id(11, :n - 1000);
 insert into usermgmt_outbox (message_id, address, kind, not_before, attempts, created_at, sent_at, last_error, event)
 	select um_id(12, i), 'a@example.test', 'welcome', now(), 1, now(), case when i % 1000 > 0 then now() end, '', i % 2 = 0 from generate_series(1, :n / 5) i;
+insert into usermgmt_pools (org_id, type, size, overdraft, floating, used) values (um_id(1, 1), 'flex', 1000000, 0, true, 0);
+insert into usermgmt_settings (org_id, key, value, locked, set_at)
+	select um_id(1, i), k, 'x', false, now() from generate_series(1, 10) i cross join unnest(array['language', 'locale', 'theme']) k;
+insert into usermgmt_jobs (job_id, kind, by_user, org_id, address, user_agent, request_id, status, tries, row_count, size, reason, created_at, ended_at)
+	select um_id(50, i), 'export', um_id(4, 1 + i), um_id(1, 1), '', '', '', case when i % 500 = 0 then 1 else 3 end, 1, 0, 0, '', now(),
+		case when i % 500 > 0 then now() - i * interval '1 minute' end from generate_series(1, :n / 2) i;
 drop table um_people, um_nodes, um_paths;
 `
 
