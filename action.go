@@ -22,6 +22,7 @@ const (
 	ActionInvite         Action = "invite"          // Users.Invite
 	ActionSetPassword    Action = "set_password"    // Passwords.Set
 	ActionResetPassword  Action = "reset_password"  // Passwords.Reset
+	ActionResetFactor    Action = "reset_factor"    // Factors.Reset
 	ActionGenerateKey    Action = "generate_key"    // APIKeys.Generate
 	ActionEndSessions    Action = "end_sessions"    // Sessions.EndAll
 	ActionGrant          Action = "grant"           // Members.Update of profile and roles
@@ -30,6 +31,7 @@ const (
 	ActionConfigure      Action = "configure"       // Settings.Change
 	ActionProxyLogin     Action = "proxy_login"     // Proxy.Login
 	ActionProxyConfigure Action = "proxy_configure" // Proxy.SetGrants
+	ActionErase          Action = "erase"           // Users.Erase
 )
 
 // UserAction says whether an action is available.
@@ -187,6 +189,9 @@ var userActions = []probeAction{
 	{name: ActionResetPassword, call: func(ctx context.Context, t *probeTarget) error {
 		return t.m.Passwords().Reset(ctx, t.a, t.acc.User.ID)
 	}},
+	{name: ActionResetFactor, call: func(ctx context.Context, t *probeTarget) error {
+		return t.m.Factors().Reset(ctx, t.a, t.acc.User.ID, "probe")
+	}},
 	{name: ActionGenerateKey, call: func(ctx context.Context, t *probeTarget) error {
 		_, err := t.m.APIKeys().Generate(ctx, t.a, KeyRequest{User: t.acc.User.ID})
 		return err
@@ -215,6 +220,7 @@ var userActions = []probeAction{
 		_, err := t.m.Proxy().SetGrants(ctx, t.a, t.acc.User.ID, 0, ProxyGrants{})
 		return err
 	}},
+	{name: ActionErase, call: func(ctx context.Context, t *probeTarget) error { return t.m.Users().Erase(ctx, t.a, t.acc.User.ID) }},
 }
 
 // company is a field that users do not change of themselves, so that editing

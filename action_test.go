@@ -84,6 +84,8 @@ var actionCalls = map[usermgmt.Action]func(c *cell) error{
 		_, err := c.m.Proxy().SetGrants(c.ctx, c.a, c.user(), 0, usermgmt.ProxyGrants{Restricted: true})
 		return err
 	},
+	usermgmt.ActionResetFactor: func(c *cell) error { return c.m.Factors().Reset(c.ctx, c.a, c.user(), "lost") },
+	usermgmt.ActionErase:       func(c *cell) error { return c.m.Users().Erase(c.ctx, c.a, c.user()) },
 }
 
 // membership is that of the cell's user in the actor's organization.

@@ -15,7 +15,7 @@ const maxClockSkew = time.Minute
 // [Config.StepUp] says otherwise.
 func defaultStepUp() []Permission {
 	return []Permission{
-		PermUserManageAPIKey, PermUserExport, PermUserResetFactor, PermProxyLogin,
+		PermUserManageAPIKey, PermUserExport, PermUserErase, PermUserResetFactor, PermProxyLogin,
 		PermRoleCreate, PermRoleEdit, PermRoleDelete, PermProfileCreate, PermProfileEdit, PermProfileDelete,
 	}
 }

@@ -48,8 +48,8 @@ type Config struct {
 	EncryptionKeys [][]byte
 	// StepUp are permissions that a session has for as long only as a secret of its
 	// user was proved within StepUpAge; after that [ErrStepUp] answers until
-	// [Auth.StepUp]. Defaults to those on API keys, exports, second factors, proxy
-	// logins, roles and access profiles; an empty slice that is not nil marks none.
+	// [Auth.StepUp]. Defaults to those on API keys, exports, erasing, second
+	// factors, proxy logins, roles and access profiles; an empty slice that is not nil marks none.
 	// Hosts mark permissions on their own objects with it too, and ask by
 	// [Access.Check].
 	StepUp []Permission
