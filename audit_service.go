@@ -124,7 +124,7 @@ func AuditVerbs() []string {
 	return []string{
 		verbDeleteKey, verbKeyGenerate, verbLeakedKey, verbRotateKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
 		verbAuditPrune, verbAuditRecord, verbEnter, verbProveFactor, verbLocked, verbLogin, verbLogout, verbAnswerQuestion, verbStepUp, verbExportCancel, verbExportOpen,
-		verbExportStart, verbConfirmFactor, verbEnrollFactor, verbRemoveFactor, verbRenewCodes, verbResetFactor,
+		verbExportStart, verbConfirmFactor, verbEnrollFactor, verbRemoveFactor, verbRenewCodes, verbResetFactor, verbSendCode,
 		verbFieldCreate, verbFieldDelete, verbFieldUpdate, verbGroupCreate, verbGroupDelete,
 		verbGroupUpdate, verbInviteAccept, verbInviteExpire, verbInviteAgain, verbInviteRevoke, verbInvite, verbLicence,
 		verbMemberAdd, verbMemberEnd, verbMemberUpdate, verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate,

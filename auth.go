@@ -369,6 +369,11 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 		if err != nil {
 			return err
 		}
+		if pending.Has(StepFactor) && !fresh.Factor {
+			if _, err := w.mailCode(ctx, &fresh, result.Session.ID, m.policyOf(&p.org), time.Time{}); err != nil {
+				return err
+			}
+		}
 		result.PasswordExpiresAt = m.expiresAt(&fresh.User, &fresh.Credential, m.policyOf(&p.org))
 		w.org = result.Session.Org
 		w.record(nil, nil)

@@ -30,6 +30,7 @@ const (
 	verbRenewCodes    = "factor.renew_codes"
 	verbRemoveFactor  = "factor.remove"
 	verbResetFactor   = "factor.reset"
+	verbSendCode      = "factor.send_code"
 	verbProveFactor   = "auth.factor"
 )
 

@@ -3,17 +3,18 @@ package usermgmt
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/usermgmt/usermgmt/internal/totp"
 )
 
 // codeClaim is the claim to have a user's second factor: a code of the
-// authenticator, or a recovery code. Which of the two it is shows in its form.
+// authenticator or a recovery code, which shows in its form; without a factor, the
+// code that was mailed for the login of the session.
 //
 // take uses the code up, inside the transaction of what it is for: a code that is
 // right is good for one of any number of callers.
-func (m *Manager) codeClaim(ctx context.Context, acc *Account, code string) (c claim, take func(ctx context.Context, w *work) (bool, error), err error) {
-	none := claim{what: "second factor", none: "no second factor", judge: func(context.Context) (bool, error) { return false, nil }}
+func (m *Manager) codeClaim(ctx context.Context, acc *Account, session SessionID, code string) (c claim, take func(ctx context.Context, w *work) (bool, error), err error) {
 	user := acc.User.ID
 	if hash, ok := recoveryHash(code); ok && acc.Factor {
 		// Whether there is such a code is known when it is taken.
@@ -21,7 +22,7 @@ func (m *Manager) codeClaim(ctx context.Context, acc *Account, code string) (c c
 			func(ctx context.Context, w *work) (bool, error) { return w.takeRecoveryCode(ctx, acc, hash) }, nil
 	}
 	if !acc.Factor {
-		return none, nil, nil
+		return m.mailedClaim(ctx, acc, session, code)
 	}
 	row, err := m.store.FactorOf(ctx, user)
 	if err != nil {
@@ -46,6 +47,84 @@ func (m *Manager) codeClaim(ctx context.Context, acc *Account, code string) (c c
 	}, nil
 }
 
+// mailedClaim is the claim to have the code that was mailed for a login. It is
+// bound to the user, the login's session and the address, and is judged like a
+// password.
+func (m *Manager) mailedClaim(ctx context.Context, acc *Account, session SessionID, code string) (claim, func(context.Context, *work) (bool, error), error) {
+	t, err := m.store.TokenByKey(ctx, tokenKey(TokenCode, acc.User.ID.String()))
+	if err != nil && !isNotFound(err) {
+		return claim{}, nil, err
+	}
+	c := claim{what: "code by mail"}
+	hash := t.Code
+	if hash == "" || t.Session != session || session.IsZero() || !t.live(acc, m.now()) {
+		hash, c.none = "", "no code"
+	}
+	digits, form := totp.Form(code)
+	c.judge = func(ctx context.Context) (bool, error) {
+		right, err := m.hasher.verify(ctx, hash, []byte(digits))
+		return right && form, err
+	}
+	return c, func(ctx context.Context, w *work) (bool, error) { return w.tx.UseToken(ctx, t.ID, w.now) }, nil
+}
+
+// mailCode mails a code for a login, in place of an earlier one, unless that was
+// made after since. sent tells whether it did.
+func (w *work) mailCode(ctx context.Context, acc *Account, session SessionID, policy *Policy, since time.Time) (sent bool, err error) {
+	t := newToken(TokenCode, acc, acc.User.Email, w.now, policy.MailCodeLifetime)
+	t.Session = session
+	if sent, err = w.tx.PutToken(ctx, t, since); err == nil && sent {
+		w.tokenMail(&t, MailCode, map[string]string{"username": acc.User.Username})
+	}
+	return sent, err
+}
+
+// codeInterval is the least time between two codes that are asked for.
+const codeInterval = time.Minute
+
+// SendCode mails another code for the actor's own login, where [StepFactor] waits
+// for one by mail; the code before stops working. It does so once a minute.
+//
+// SendCode is atomic. It records "factor.send_code".
+//
+// Errors: [ErrLimit] within a minute after the last one; [ErrUnauthenticated] if
+// no code is asked for now; [ErrPermission].
+func (f *Factors) SendCode(ctx context.Context, a Actor) error {
+	return f.m.change(ctx, a, "Factors.SendCode", verbSendCode, func(ctx context.Context, w *work) error {
+		if err := ownSession(w.v); err != nil {
+			return err
+		}
+		if w.v.pending.Next() != StepFactor {
+			return refusedEntry("nothing_pending")
+		}
+		acc, err := w.tx.AccountByID(ctx, w.v.subject)
+		if err != nil {
+			return err
+		}
+		w.on("user", acc.User.ID, acc.User.Org, acc.User.DisplayName())
+		if acc.Factor {
+			return refusedEntry("nothing_pending")
+		}
+		org, err := w.tx.OrgByID(ctx, acc.User.Org)
+		if err != nil {
+			return err
+		}
+		policy := w.m.policyOf(&org)
+		if policy.MailCodeLifetime == 0 {
+			return refusedEntry("nothing_pending") // the policy is another one by now
+		}
+		sent, err := w.mailCode(ctx, &acc, w.v.session, policy, w.now.Add(-codeInterval))
+		if err != nil {
+			return err
+		}
+		if !sent {
+			return &Error{Kind: ErrLimit, Field: "code", Rule: "interval"}
+		}
+		w.record(nil, nil)
+		return nil
+	})
+}
+
 // takeRecoveryCode uses a recovery code up and tells the user.
 func (w *work) takeRecoveryCode(ctx context.Context, acc *Account, hash [32]byte) (bool, error) {
 	used, err := w.tx.UseRecoveryCode(ctx, acc.User.ID, hash)
@@ -61,8 +140,9 @@ func (w *work) takeRecoveryCode(ctx context.Context, acc *Account, hash [32]byte
 }
 
 // Prove proves the actor's second factor, as [StepFactor] asks: with a code of the
-// authenticator, which is good once and one step of 30 seconds around its time, or
-// with a recovery code, which is good once. The session ends and a new one, with
+// authenticator, which is good once and one step of 30 seconds around its time, with
+// a recovery code, which is good once, or, for users without a factor under
+// [FactorMail], with the code that was mailed for this login. The session ends and a new one, with
 // the steps that remain, begins.
 //
 // A wrong code counts like a wrong password, with the same counter: a right
@@ -85,7 +165,7 @@ func (f *Factors) Prove(ctx context.Context, a Actor, code string) (*LoginResult
 	if a.v.pending.Next() != StepFactor {
 		return nil, m.change(ctx, a, op, verbProveFactor, func(context.Context, *work) error { return refusedEntry("nothing_pending") })
 	}
-	c, take, err := m.codeClaim(ctx, acc, code)
+	c, take, err := m.codeClaim(ctx, acc, a.v.session, code)
 	if err != nil {
 		return nil, withOp(op, err)
 	}

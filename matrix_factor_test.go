@@ -46,6 +46,7 @@ func factorRows() []row {
 			return drop(c.m.Factors().Confirm(c.ctx, c.a, "wrong"))
 		}},
 		{method: "Factors.Prove", fresh: true, call: func(c *cell) (string, error) { return drop(c.m.Factors().Prove(c.ctx, c.a, "000000")) }},
+		{method: "Factors.SendCode", call: func(c *cell) (string, error) { return only(c.m.Factors().SendCode(c.ctx, c.a)) }},
 		self("Factors.RenewCodes", func(c *cell) (string, error) { return drop(c.m.Factors().RenewCodes(c.ctx, c.a)) }),
 		self("Factors.Remove", func(c *cell) (string, error) { return only(c.m.Factors().Remove(c.ctx, c.a)) }),
 		onUsers("Factors.Reset", func(c *cell) (string, error) {

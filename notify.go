@@ -43,6 +43,7 @@ const (
 	MailReset      = "password_reset"          //nolint:gosec // a name; expires_at; as MailInvitation
 	MailForgotten  = "password_forgotten"      //nolint:gosec // a name; expires_at; as MailInvitation
 	MailTemporary  = "temporary_password"      //nolint:gosec // a name; username, expires_at
+	MailCode       = "login_code"              // username, expires_at; six digits for [Factors.Prove]
 	MailEmail      = "email_confirmation"      // expires_at; a link to [Users.ConfirmEmail]
 	MailJoin       = "organization_invitation" // organization, expires_at; a link to [Invitations.Accept] or [Invitations.Register]
 

@@ -57,6 +57,9 @@ type Policy struct {
 	SecurityQuestion bool
 	// SecondFactor says who is asked for a second factor.
 	SecondFactor FactorPolicy
+	// MailCodeLifetime is how long a code of [FactorMail] is good: a minute to an
+	// hour. NIST SP 800-63B allows ten minutes.
+	MailCodeLifetime time.Duration
 
 	// LockoutAttempts wrong passwords in a row lock the user; 0 is never,
 	// at most 100 otherwise (NIST SP 800-63B).
@@ -96,6 +99,7 @@ func PolicyNIST() Policy {
 		LockoutAttempts: 10, LockoutDuration: time.Hour,
 		SessionIdle: time.Hour, SessionLifetime: 24 * time.Hour,
 		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour,
+		MailCodeLifetime: 10 * time.Minute,
 	}
 }
 
@@ -108,6 +112,7 @@ func PolicyOroCRM() Policy {
 		LockoutAttempts: 10,
 		SessionIdle:     time.Hour, SessionLifetime: 24 * time.Hour,
 		ResetLifetime: 24 * time.Hour, ResetInterval: 24 * time.Hour, InvitationLifetime: 7 * 24 * time.Hour,
+		MailCodeLifetime: time.Hour,
 	}
 }
 
@@ -120,6 +125,7 @@ func PolicyAgileApps() Policy {
 		LockoutAttempts: 5, LockoutDuration: 15 * time.Minute,
 		SessionIdle: 90 * time.Minute, SessionLifetime: 24 * time.Hour,
 		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour,
+		MailCodeLifetime:  10 * time.Minute,
 		TemporaryPassword: true,
 	}
 }

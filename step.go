@@ -16,7 +16,8 @@ type Step uint8
 
 // The steps.
 const (
-	// StepFactor: prove the second factor, with [Factors.Prove].
+	// StepFactor: prove the second factor, with [Factors.Prove]: that of an
+	// authenticator or, where there is none, a code that was mailed.
 	StepFactor Step = 1 << iota
 	// StepQuestion: answer the security question, with [Questions.Answer], or
 	// choose one, with [Questions.Choose], if there is none yet.
@@ -61,7 +62,7 @@ func errPending(s Step) error { return refusedEntry("pending_" + s.Next().String
 // stepOf is the step that a call with the audit verb does; 0 if it does none.
 func stepOf(verb string) Step {
 	switch verb {
-	case verbProveFactor:
+	case verbProveFactor, verbSendCode:
 		return StepFactor
 	case verbAnswerQuestion, verbChooseQuestion:
 		return StepQuestion
@@ -85,9 +86,10 @@ func (v *actorValue) mayNow(verb string) error {
 // is proved.
 func (m *Manager) stepsAfter(acc *Account, policy *Policy, temporary bool, now time.Time) Step {
 	var s Step
-	if acc.Factor {
+	switch {
+	case acc.Factor, policy.SecondFactor == FactorMail:
 		s |= StepFactor
-	} else if policy.SecondFactor == FactorRequired {
+	case policy.SecondFactor == FactorRequired:
 		s |= StepEnroll
 	}
 	if policy.SecurityQuestion && (temporary || !acc.Question) && acc.User.Kind == KindPerson && !m.directoryOwned(&acc.User) {

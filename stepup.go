@@ -117,7 +117,7 @@ func (s *Auth) StepUp(ctx context.Context, a Actor, req StepUpRequest) (*LoginRe
 	case acc.Factor && req.Code == "":
 		return nil, withOp(op, invalid("code", "required", "the second factor is asked for"))
 	case acc.Factor:
-		if c, take, err = m.codeClaim(ctx, acc, req.Code); err != nil {
+		if c, take, err = m.codeClaim(ctx, acc, a.v.session, req.Code); err != nil {
 			return nil, withOp(op, err)
 		}
 	case req.Password == "":

@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/usermgmt/usermgmt/internal/canon"
 	"github.com/usermgmt/usermgmt/internal/token"
@@ -109,6 +110,12 @@ type kept struct {
 // that obeys the policy.
 func (m *Manager) draw(ctx context.Context, t *Token, acc *Account) (Secret, kept, error) {
 	k := kept{TokenSecret: TokenSecret{Token: t.ID}}
+	if t.Purpose == TokenCode {
+		text := fmt.Sprintf("%06d", randomInt(1_000_000))
+		hash, err := m.hasher.hash(ctx, []byte(text))
+		k.TokenSecret.Code = hash
+		return Secret{text}, k, err
+	}
 	if t.Purpose != TokenTemporary {
 		text := token.NewLink(random32())
 		k.Hash, _ = token.LinkHash(text) // its form is right by construction
