@@ -39,7 +39,8 @@ type UserAction struct {
 	Action Action
 	// Err is nil if it is, and otherwise what the call would fail with, such as
 	// [ErrPermission] with the missing permission or [ErrConflict] with the Rule
-	// "last_administrator".
+	// "last_administrator". [ErrStepUp] is no more than a question: offer the action,
+	// and ask for a secret first.
 	Err error
 	// Unchanged: the call would succeed and change nothing: the user is enabled
 	// already, or not locked.

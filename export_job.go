@@ -183,7 +183,7 @@ func (s *Exports) Cancel(ctx context.Context, a Actor, id JobID) error {
 // Open records "export.open", before the first byte.
 //
 // Errors: [ErrNotFound], also for exports of others and for files that are out of
-// date; [ErrPermission]; [ErrConflict], Rule "not_done".
+// date; [ErrPermission]; [ErrStepUp]; [ErrConflict], Rule "not_done".
 func (s *Exports) Open(ctx context.Context, a Actor, id JobID) (io.ReadCloser, error) {
 	const op = "Exports.Open"
 	var j Job
@@ -203,6 +203,9 @@ func (s *Exports) Open(ctx context.Context, a Actor, id JobID) (io.ReadCloser, e
 			return &Error{Kind: ErrNotFound, Rule: "out_of_date"}
 		case j.Status != JobDone:
 			return conflict("job", "not_done", "is "+j.Status.String())
+		}
+		if err := w.v.freshFor(PermUserExport); err != nil {
+			return err
 		}
 		w.record(nil, map[string]string{"rows": strconv.Itoa(j.Rows)})
 		return nil

@@ -459,3 +459,17 @@ func TestFilesInTheStoreAreBounded(t *testing.T) {
 		require.NoError(t, files.Delete(ctx, "f"))
 	}
 }
+
+// The file is as good as the export: fetching it needs a proof as fresh.
+func TestFetchingAnExportNeedsAFreshProof(t *testing.T) {
+	t.Parallel()
+	e, _ := jobEnv(t)
+	id := startExport(t, e, e.Root())
+	require.NoError(t, runOnce(t, e.Manager))
+	stale, err := e.ActorFor(t.Context(), usermgmt.ActorRequest{User: e.Administrator.ID})
+	require.NoError(t, err)
+	_, err = e.Exports().Open(t.Context(), stale, id)
+	require.ErrorIs(t, err, usermgmt.ErrStepUp)
+	_, err = e.Exports().Open(t.Context(), e.Root(), id)
+	require.NoError(t, err)
+}
