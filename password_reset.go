@@ -129,8 +129,8 @@ func (w *work) resetPassword(ctx context.Context, acc *Account, policy *Policy) 
 // address or without a password here (as users of a directory or of single
 // sign-on are). The mail goes to the stored primary address, whatever was typed.
 // At most one is sent in [Policy.ResetInterval]; the link works once, for
-// [Policy.ResetLifetime], and until username, primary e-mail address, password or
-// status change. Asking never locks anybody. Hosts that fear a flood limit the
+// [Policy.ResetLifetime], and until the user logs in or username, primary e-mail
+// address, password or status change. Asking never locks anybody. Hosts that fear a flood limit the
 // calls of an address.
 //
 // Forgot records "password.forgot", attempted, with the reason if nobody was

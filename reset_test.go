@@ -569,3 +569,15 @@ func raceOnce(t *testing.T, call func(i int) error, loss error) int {
 	require.GreaterOrEqual(t, won, 0, "nobody won: %v", errs[0])
 	return won
 }
+
+// Whoever logs in has not forgotten the password: what was mailed meanwhile is
+// good for nobody.
+func TestAForgottenPasswordsLinkDiesByALogin(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	e.AddUser("ann", nil)
+	require.NoError(t, e.Passwords().Forgot(t.Context(), "ann", here))
+	token := secretOf(t, e, usermgmt.MailForgotten)
+	e.Login("ann")
+	isBadLink(t, redeem(e, t, token, freshPassword), "a login")
+}

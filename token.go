@@ -34,7 +34,7 @@ const (
 //
 // A token is bound to what its user was when it was made. It is dead once the
 // user's username, primary e-mail address or credential epoch differs from what
-// is noted here, at ExpiresAt, and when it was used; each is decided when the
+// is noted here, for passwords also once the user has logged in, at ExpiresAt, and when it was used; each is decided when the
 // secret comes back, and needs no sweeper. At ExpiresAt it is dead.
 type Token struct {
 	ID TokenID
@@ -53,7 +53,7 @@ type Token struct {
 	// also what is confirmed.
 	Address string
 	// UsernameKey, EmailKey and Epoch are the user's at its making, Logins the
-	// [LoginState.LoginCount]; a TokenInvitation dies by a login as well.
+	// [LoginState.LoginCount]; what sets a password dies by a login as well.
 	UsernameKey, EmailKey string
 	Epoch, Logins         int64
 	// Code is the password hash of the code of a TokenCode that was delivered
@@ -108,7 +108,7 @@ func (t *Token) live(acc *Account, now time.Time) bool {
 		return false
 	case t.UsernameKey != u.UsernameKey, t.EmailKey != u.EmailKey, t.Epoch != acc.Credential.Epoch:
 		return false
-	case t.Purpose == TokenInvitation && t.Logins != acc.Login.LoginCount:
+	case (t.Purpose == TokenInvitation || t.Purpose == TokenReset) && t.Logins != acc.Login.LoginCount:
 		return false
 	}
 	return true
