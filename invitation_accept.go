@@ -169,6 +169,7 @@ func (s *Invitations) Register(ctx context.Context, r Registration) (*User, erro
 			return err
 		}
 		prepareUser(&u, m.fields, m.policyOf(&org), w.now, &p)
+		w.checkNames(nil, &u, &p)
 		if err := p.err(); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt"
@@ -56,7 +57,8 @@ func bigHash(kind, i int) [32]byte {
 
 // bigCalls are calls of all methods with large tables.
 func bigCalls(users int) []bigCall {
-	return append(append(append(append(append(bigLookups(users), bigLists(users)...), bigUserLists(users)...), bigFactors(users)...), bigSeals()...), append(append(bigTokenCalls(users), bigJobCalls(users)...), bigWrites(users)...)...)
+	return slices.Concat(bigLookups(users), bigLists(users), bigUserLists(users), bigFactors(users), bigSeals(), bigTokenCalls(users),
+		bigJobCalls(users), bigRecordCalls(users), bigWrites(users))
 }
 
 func bigLookups(users int) []bigCall {

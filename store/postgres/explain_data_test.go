@@ -193,12 +193,13 @@ func fillBig(ctx context.Context, t *testing.T, dsn string, users int) {
 		exec("drop index " + x[0])
 	}
 	exec("alter table usermgmt_login_names drop constraint um_login_names_pk")
-	for _, sql := range strings.Split(strings.ReplaceAll(bigData+bigTokens, ":n", strconv.Itoa(users)), ";\n") {
+	for _, sql := range strings.Split(strings.ReplaceAll(bigData+bigTokens+bigRecords, ":n", strconv.Itoa(users)), ";\n") {
 		if strings.TrimSpace(sql) != "" {
 			exec(sql)
 		}
 	}
 	copyGrams(ctx, t, dsn, conn)
+	copyMemberGrams(ctx, t, dsn, conn)
 	exec("alter table usermgmt_login_names add constraint um_login_names_pk primary key (key)")
 	for _, x := range indexes {
 		exec(x[1])

@@ -20,4 +20,5 @@ func ShortWalks(t *testing.T, stages [][2]int) {
 var (
 	GramsOfKey  = gramsOfKey
 	GramsOfTerm = gramsOfTerm
+	GramsIn     = gramsIn
 )
