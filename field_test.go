@@ -125,7 +125,7 @@ func TestRequiredFieldsAndDefaults(t *testing.T) {
 	assert.NotNil(t, service, "services need none")
 
 	desk.Default = "lobby"
-	desk, err = e.Fields().Update(t.Context(), e.Root(), desk.ID, desk.Version, *desk)
+	_, err = e.Fields().Update(t.Context(), e.Root(), desk.ID, desk.Version, *desk)
 	require.NoError(t, err)
 	cat := e.AddUser("cat", nil)
 	mem, err = e.Members().Get(t.Context(), e.Root(), cat.ID, usermgmt.OrgID{})

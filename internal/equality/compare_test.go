@@ -60,7 +60,7 @@ func (m *model) state() []string {
 		add("user%d must change %t, epoch %d, %s", i, u.mustChange, u.epoch, u.loginText())
 		for org := range m.orgs {
 			if u.in[org] != nil {
-				add("%s", m.placeText(i, org))
+				add("%s", m.placeText(nil, i, org))
 			}
 			if m.lists[[2]int{i, org}] != nil {
 				add("%s", m.listText(i, org))

@@ -162,7 +162,8 @@ func text(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-func (m *model) placeText(user, org int) string {
+// placeText is a membership as a sees it; nil sees all of it.
+func (m *model) placeText(a *actor, user, org int) string {
 	p := m.users[user].in[org]
 	var roles, teams []string
 	for _, h := range p.roles {
@@ -171,8 +172,12 @@ func (m *model) placeText(user, org int) string {
 	for _, h := range p.teams {
 		teams = append(teams, fmt.Sprint("team", h.team, h.period.String()))
 	}
+	licence := p.licence
+	if a != nil && m.granted(a, "licence.view")&scope(usermgmt.ScopeSystem) == 0 {
+		licence = "" // a matter of the provider organization
+	}
 	return fmt.Sprintf("user%d in org%d enabled %t %s roles %v teams %v first %s units %s app %s licence %s seat %t version %d", user, org, p.enabled,
-		name("profile", p.profile), roles, teams, name("team", p.primary), names("unit", p.units), name("app", p.app), p.licence, p.seat, p.version)
+		name("profile", p.profile), roles, teams, name("team", p.primary), names("unit", p.units), name("app", p.app), licence, p.seat, p.version)
 }
 
 func (s *system) placeText(p *usermgmt.Membership) string {
@@ -224,7 +229,7 @@ func (mc *machine) memberAdd(user, org int, n *place) *call {
 			}
 			m.join(user, org, &p)
 			m.record(a, "membership.add")
-			return m.placeText(user, org), nil
+			return m.placeText(a, user, org), nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			got, err := s.Members().Add(ctx, a, at(s.users, user), at(s.orgs, org), s.place(n))
@@ -363,7 +368,7 @@ func (mc *machine) expectMember(a *actor, user, org int, version int64, c *place
 	p.version++
 	u.in[org] = &p
 	m.record(a, "membership.update")
-	return m.placeText(user, org), nil
+	return m.placeText(a, user, org), nil
 }
 
 func set[T any](to, value *T) {
@@ -412,7 +417,7 @@ func (mc *machine) memberGet(user, org int) *call {
 			if !m.known(user) || m.users[user].in[org] == nil || !m.sees(a, "user.view", m.personIn(user, org)) {
 				return "", usermgmt.ErrNotFound
 			}
-			return m.placeText(user, org), nil
+			return m.placeText(a, user, org), nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			got, err := s.Members().Get(ctx, a, at(s.users, user), at(s.orgs, org))
@@ -434,7 +439,7 @@ func (mc *machine) memberList(user int) *call {
 			var out []string
 			for _, org := range slices.Sorted(maps.Keys(m.users[user].in)) {
 				if m.self(a, user) || user == a.subject && org == a.org || m.can(a, "user.view", m.personIn(user, org)) {
-					out = append(out, m.placeText(user, org))
+					out = append(out, m.placeText(a, user, org))
 				}
 			}
 			if len(out) == 0 {
