@@ -98,7 +98,7 @@ func (m *model) state() []string {
 	for _, e := range m.access {
 		add("%s in org%d: %s %s to %d roles, version %d", name("app", e.app), e.org, name("user", e.user), name("team", e.team), len(e.roles), e.version)
 	}
-	return out
+	return append(out, m.settingLines()...)
 }
 
 // found is the same of a store, read row by row.
@@ -138,6 +138,7 @@ func (mc *machine) found(s *system) []string {
 		}
 	}
 	for _, org := range s.orgs {
+		out = append(out, mc.foundSettings(s, org)...)
 		teams, err := st.ListTeams(ctx, org, usermgmt.ListQuery{Limit: 1000})
 		must(err)
 		for i := range teams {

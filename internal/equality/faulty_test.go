@@ -22,18 +22,19 @@ type faulty struct {
 }
 
 type faults struct {
-	listUsers   func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error)
-	listTeams   func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, q usermgmt.ListQuery) ([]usermgmt.Team, error)
-	membership  func(m *usermgmt.Membership)
-	endMember   func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, org usermgmt.OrgID, at time.Time) error
-	bumpRights  func() bool // reports whether to do it
-	bumpStamps  func(trees bool) bool
-	claim       func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error
-	audit       func(entries []usermgmt.AuditEntry) []usermgmt.AuditEntry
-	touch       func() bool
-	keep        func(keep usermgmt.SessionID) usermgmt.SessionID
-	recordLogin func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, at time.Time) error
-	putKey      func(k *usermgmt.APIKey)
+	listUsers                   func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error)
+	listTeams                   func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, q usermgmt.ListQuery) ([]usermgmt.Team, error)
+	membership                  func(m *usermgmt.Membership)
+	endMember                   func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, org usermgmt.OrgID, at time.Time) error
+	bumpRights                  func() bool // reports whether to do it
+	bumpStamps                  func(trees bool) bool
+	claim                       func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error
+	audit                       func(entries []usermgmt.AuditEntry) []usermgmt.AuditEntry
+	touch                       func() bool
+	keep                        func(keep usermgmt.SessionID) usermgmt.SessionID
+	recordLogin                 func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, at time.Time) error
+	putKey                      func(k *usermgmt.APIKey)
+	putSettings, memberSettings settingFault
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -222,6 +223,16 @@ var mutants = []struct {
 	{"ending all sessions with one's own", 23, faults{keep: func(usermgmt.SessionID) usermgmt.SessionID { return usermgmt.SessionID{} }}},
 	{"a login that leaves the count", 16, faults{recordLogin: func(context.Context, usermgmt.Store, usermgmt.UserID, time.Time) error { return nil }}},
 	{"a key that forgets what it is narrowed to", 13, faults{putKey: func(k *usermgmt.APIKey) { k.Permissions = nil }}},
+	{"a setting without its lock", 1, faults{putSettings: func(set map[string]usermgmt.SettingValue, unset []string) (map[string]usermgmt.SettingValue, []string) {
+		for key, v := range set {
+			v.Locked = false
+			set[key] = v
+		}
+		return set, unset
+	}}},
+	{"a member's setting that stays", 1, faults{memberSettings: func(set map[string]usermgmt.SettingValue, _ []string) (map[string]usermgmt.SettingValue, []string) {
+		return set, nil
+	}}},
 }
 
 // hunt runs a machine with a seed for some steps, and tells what it found and

@@ -293,10 +293,11 @@ func (mc *machine) describe(a *actor) string {
 func newMachine(tb testing.TB, t *rapid.T, list []namedStore, tl *tally) *machine {
 	mc := &machine{t: t, ctx: context.Background(), tally: newTally()} // building does not count
 	mc.model = &model{strict: rapid.Bool().Draw(t, "strict"), number: map[string]int{}, lists: map[[2]int]*proxyList{}, pools: map[pool]*seats{},
-		folds: map[string]*logEntry{}}
+		settings: map[settingsAt]map[string]setValue{}, folds: map[string]*logEntry{}}
 	first := policies[0]
 	for _, st := range list {
-		cfg := &usermgmt.Config{StepUp: []usermgmt.Permission{}, Objects: hostObjects, Policy: &first, Proxy: usermgmt.ProxyConfig{Strict: mc.strict}}
+		cfg := &usermgmt.Config{StepUp: []usermgmt.Permission{}, Objects: hostObjects, Settings: hostSettings, Policy: &first,
+			Proxy: usermgmt.ProxyConfig{Strict: mc.strict}}
 		s := &system{Env: usermgmttest.NewOn(tb, st.store, cfg), name: st.name, names: map[[16]byte]string{}, texts: map[string]string{}}
 		mc.systems = append(mc.systems, s)
 		mc.adopt(s, len(mc.systems) == 1)
@@ -321,6 +322,7 @@ func (mc *machine) adopt(s *system, model bool) {
 	for _, p := range shipped { // in the order of their names
 		add(s, "profile", &s.profiles, p.ID)
 	}
+	s.texts["settings"] = "settings" // of the system, as entries name them
 	newest, err := s.Store.ListAudit(mc.ctx, usermgmt.AuditQuery{Limit: 1})
 	if err != nil {
 		mc.fail("audit: %v", err)

@@ -395,6 +395,7 @@ func (mc *machine) memberEnd(user, org int) *call {
 				m.poolOf(org, u.in[org].licence).used--
 			}
 			delete(u.in, org)
+			delete(m.settings, settingsAt{org, user})
 			m.dropKey(user, org)
 			delete(m.lists, [2]int{user, org})
 			m.access = slices.DeleteFunc(m.access, func(e *entry) bool { return e.user == user && e.org == org })

@@ -151,6 +151,7 @@ type model struct {
 	keys         []*apiKey
 	lists        map[[2]int]*proxyList // by operator and organization
 	pools        map[pool]*seats
+	settings     map[settingsAt]map[string]setValue
 	log          []*logEntry
 	folds        map[string]*logEntry // the entries that others may be counted to
 

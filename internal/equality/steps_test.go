@@ -158,6 +158,8 @@ var stepKinds = []kind{
 		org := mc.pick("org", 2)
 		return mc.orgEnable(org, mc.version(mc.orgs[org].version), mc.chance("enable", 75))
 	}, nil},
+	{"settings.change", 14, false, func(mc *machine, a *actor) *call { return mc.drawSettingsChange(a) }, nil},
+	{"settings.read", 9, true, func(mc *machine, a *actor) *call { return mc.drawSettingsRead(a) }, nil},
 	{"audit.list", 9, true, func(mc *machine, a *actor) *call { return mc.drawAudit(a) }, nil},
 	{"access.check", 12, true, func(mc *machine, a *actor) *call {
 		perm := mc.perms[mc.pick("permission", len(mc.perms))].name
