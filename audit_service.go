@@ -13,7 +13,8 @@ type AuditLog struct{ m *Manager }
 func (m *Manager) Audit() *AuditLog { return &AuditLog{m} }
 
 // List returns a page of the entries that the actor may see, newest first:
-// those whose operator or subject lies within the scope of [PermAuditView].
+// those whose operator or subject lies within the scope of [PermAuditView]. The
+// licence type of a seat is shown in the provider organization only.
 // q.Org defaults to the actor's organization and must be it; for actors of scope
 // System it may be any, and by default is all. q.Visible is set by List. q.Limit defaults to
 // [DefaultPageSize]; the next page begins with q.After set to the last ID.
@@ -41,7 +42,20 @@ func (l *AuditLog) List(ctx context.Context, a Actor, q AuditQuery) ([]AuditEntr
 		return nil, withOp(op, err)
 	}
 	entries, err := l.m.store.ListAudit(ctx, q)
+	for i := range entries {
+		v.present(&entries[i])
+	}
 	return entries, withOp(op, err)
+}
+
+// present hides what the actor may not know in an entry: which licence somebody's
+// seat is of.
+func (v *actorValue) present(e *AuditEntry) {
+	if e.TargetKind != "user" || v.seesLicence() {
+		return
+	}
+	delete(e.Detail.Before, "licence")
+	delete(e.Detail.After, "licence")
 }
 
 // Stream yields what List would return page by page, newest first, with flat

@@ -219,4 +219,15 @@ func TestLicenceTypesAreAMatterOfTheProviderOrganization(t *testing.T) {
 	}
 	assert.Contains(t, export(root), "ann,site\r\n")
 	assert.Contains(t, export(admin), "ann,\r\n")
+
+	licences := func(a usermgmt.Actor) map[string]bool {
+		seen := map[string]bool{}
+		for e, err := range e.Audit().Stream(ctx, a, usermgmt.AuditQuery{Org: beta.Organization.ID, Target: ann.ID.String()}) {
+			require.NoError(t, err)
+			seen[e.Detail.After["licence"]] = true
+		}
+		return seen
+	}
+	assert.True(t, licences(root)["site"])
+	assert.Equal(t, map[string]bool{"": true}, licences(admin), "nor in the audit log")
 }

@@ -94,7 +94,9 @@ func (m *Manager) RunOnce(ctx context.Context) ([]DutyDone, error) {
 }
 
 // Run does the background work until ctx ends, and returns its error: it calls
-// [Manager.RunOnce], and again [Config.RunEvery] after that has returned. What
+// [Manager.RunOnce], and again [Config.RunEvery] after that has returned. An export
+// that runs holds up the rest of its process until it is done; another process, or
+// another call of Run, goes on with mail and all else. What
 // fails is logged and tried again at the next turn. Run it in a goroutine of the
 // host's, in as many processes as there are.
 func (m *Manager) Run(ctx context.Context) error {

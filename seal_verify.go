@@ -169,6 +169,7 @@ func (l *AuditLog) Sealed(ctx context.Context, a Actor, org OrgID, after int64) 
 			return
 		}
 		for x, err := range l.sealed(ctx, org, after) {
+			a.v.present(&x.Entry)
 			if !yield(x, withOp(op, err)) {
 				return
 			}
