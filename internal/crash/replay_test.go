@@ -242,7 +242,7 @@ type row struct {
 
 const sqlMemberships = `select m.user_id::text || ' ' || m.org_id::text as id, m.version, jsonb_build_object(
 	'membership_enabled', m.enabled::text, 'profile', m.profile_id::text, 'primary_team', coalesce(m.primary_team::text, ''),
-	'licence', m.licence, 'seat', m.seat::text, 'setting.time_zone', coalesce(m.settings->>'time_zone', ''),
+	'licence', m.licence, 'seat', m.seat::text, 'setting.time_zone', coalesce(m.settings->'time_zone'->>0, ''),
 	'roles', coalesce((select string_agg(r.role_id::text, ' ' order by r.role_id::text collate "C") from usermgmt_membership_roles r
 		where (r.org_id, r.user_id) = (m.org_id, m.user_id)), ''),
 	'teams', coalesce((select string_agg(r.team_id::text, ' ' order by r.team_id::text collate "C") from usermgmt_membership_teams r
