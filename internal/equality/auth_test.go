@@ -42,6 +42,8 @@ func (m *model) prove(user int, password, verb string, by *actor) proof {
 			p.refused = "service"
 		case m.locked(u):
 			p.refused = "locked"
+		case u.reset && u.temporary.IsZero():
+			p.refused = "password_reset"
 		}
 		switch {
 		case p.refused != "":
@@ -112,7 +114,7 @@ func (mc *machine) login(login, password string, org, app int) *call {
 				mc.refusal = m.entry(by, "auth.login", "refused")
 				return "", kind
 			}
-			if p.refused != "" {
+			if p.refused != "" || !u.temporary.IsZero() && !m.now.Before(u.temporary) {
 				return refuse(usermgmt.ErrUnauthenticated)
 			}
 			in := m.chooseOrg(user, org)
@@ -123,6 +125,10 @@ func (mc *machine) login(login, password string, org, app int) *call {
 			if !ok {
 				m.release(user, &p)
 				return refuse(usermgmt.ErrPermission)
+			}
+			if !u.temporary.IsZero() { // works once
+				u.temporary, u.mustChange = time.Time{}, true
+				u.epoch++
 			}
 			u.failures, u.lockedUntil, u.lastLogin = 0, time.Time{}, m.now
 			u.logins++
@@ -135,7 +141,7 @@ func (mc *machine) login(login, password string, org, app int) *call {
 			return m.sessionText(i), nil
 		},
 		do: func(ctx context.Context, s *system, _ usermgmt.Actor) (string, error) {
-			r, err := s.Auth().Login(ctx, usermgmt.LoginRequest{Name: login, Password: password, Org: at(s.orgs, org),
+			r, err := s.Auth().Login(ctx, usermgmt.LoginRequest{Name: login, Password: s.word(password), Org: at(s.orgs, org),
 				Application: at(s.apps, app), Origin: origin})
 			if err != nil {
 				return "", err
@@ -273,8 +279,7 @@ func (mc *machine) passwordChange(current, next string) *call {
 					app = chosen
 				}
 			}
-			u.password, u.mustChange, u.failures, u.lockedUntil = next, false, 0, time.Time{}
-			u.epoch++
+			m.newPassword(user, next, false)
 			m.endSessions(user, none, none, "password changed")
 			m.on("user", fmt.Sprint("user", user), u.home)
 			m.record(a, "password.change")
@@ -284,7 +289,7 @@ func (mc *machine) passwordChange(current, next string) *call {
 			return m.sessionText(m.open(user, a.org, app)), nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			r, err := s.Passwords().Change(ctx, a, usermgmt.PasswordChange{Current: current, New: next})
+			r, err := s.Passwords().Change(ctx, a, usermgmt.PasswordChange{Current: s.word(current), New: next})
 			if err != nil || r == nil {
 				return "", err
 			}
@@ -304,8 +309,7 @@ func (mc *machine) passwordSet(user int, password string, mustChange bool) *call
 		case !passwordOK(mc.policy(u.home), password):
 			return false, usermgmt.ErrInvalid
 		}
-		u.password, u.mustChange, u.failures, u.lockedUntil = password, mustChange, 0, time.Time{}
-		u.epoch++
+		mc.newPassword(user, password, mustChange)
 		mc.endSessions(user, none, none, "password set by an administrator")
 		return true, nil
 	}, func(ctx context.Context, s *system, a usermgmt.Actor) error {

@@ -57,7 +57,8 @@ func (m *model) state() []string {
 	for i := range m.users {
 		u := m.users[i]
 		add("%s", m.userText(i))
-		add("user%d must change %t, epoch %d, %s", i, u.mustChange, u.epoch, u.loginText())
+		add("user%d must change %t, reset %t, temporary until %s, verified %s, epoch %d, %s", i, u.mustChange, u.reset, text(u.temporary), u.verified,
+			u.epoch, u.loginText())
 		for org := range m.orgs {
 			if u.in[org] != nil {
 				add("%s", m.placeText(nil, i, org))
@@ -122,7 +123,9 @@ func (mc *machine) found(s *system) []string {
 		acc, err := st.AccountByID(ctx, id)
 		must(err)
 		add("%s", s.userText(&acc.User))
-		add("%s must change %t, epoch %d, %s", of(s, id), acc.Credential.MustChange, acc.Credential.Epoch, loginText(&acc.Login))
+		c := &acc.Credential
+		add("%s must change %t, reset %t, temporary until %s, verified %s, epoch %d, %s", of(s, id), c.MustChange, c.Status == usermgmt.StatusPasswordReset,
+			text(c.TemporaryUntil), strings.Join(acc.User.VerifiedEmails, " "), c.Epoch, loginText(&acc.Login))
 		places, err := st.MembershipsOf(ctx, id)
 		must(err)
 		for i := range places {
@@ -193,7 +196,7 @@ func (mc *machine) checkState() {
 		}
 		var b strings.Builder
 		for _, x := range list {
-			fmt.Fprintln(&b, of(s, x.Org), of(s, x.User), x.To, x.Kind, text(x.NotBefore), !x.DeadAt.IsZero(), s.plain(fmt.Sprint(x.Values)))
+			fmt.Fprintln(&b, of(s, x.Org), of(s, x.User), x.To, x.Kind, text(x.NotBefore), text(x.SentAt), !x.DeadAt.IsZero(), x.LastError, s.plain(fmt.Sprint(x.Values)))
 		}
 		if i == 0 {
 			mail = b.String()

@@ -454,8 +454,13 @@ func (mc *machine) drawLogin() *call {
 	if list := mc.administrators(mc.pick("org", 2)); mc.chance("administrator", 30) {
 		user = mc.choose("user", list)
 	} else if !mc.chance("anybody", 40) {
-		user = mc.userWho(newActor(), func(u *person) bool { return u.password != "" && u.enabled && !mc.locked(u) })
+		user = mc.userWho(newActor(), func(u *person) bool {
+			return u.password != "" && u.enabled && !mc.locked(u) && (!u.reset || !u.temporary.IsZero())
+		})
 		user = min(user, len(mc.users)-1)
+	}
+	if mc.chance("temporary", 15) {
+		user = min(mc.userWho(newActor(), func(u *person) bool { return !u.temporary.IsZero() }), len(mc.users)-1)
 	}
 	login, password, org, app := mc.users[user].username, mc.drawPassword(user), none, none
 	switch mc.weighted("login", 60, 25, 8, 7) {

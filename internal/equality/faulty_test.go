@@ -35,6 +35,8 @@ type faults struct {
 	recordLogin                 func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, at time.Time) error
 	putKey                      func(k *usermgmt.APIKey)
 	putSettings, memberSettings settingFault
+
+	putToken func(t *usermgmt.Token, since *time.Time)
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -123,6 +125,13 @@ func (f faulty) PutAPIKey(ctx context.Context, k usermgmt.APIKey) error {
 		f.putKey(&k)
 	}
 	return f.Store.PutAPIKey(ctx, k)
+}
+
+func (f faulty) PutToken(ctx context.Context, t usermgmt.Token, since time.Time) (bool, error) {
+	if f.putToken != nil {
+		f.putToken(&t, &since)
+	}
+	return f.Store.PutToken(ctx, t, since)
 }
 
 // mutants are faults that a store could have. One that a single caller cannot
@@ -233,6 +242,12 @@ var mutants = []struct {
 	{"a member's setting that stays", 1, faults{memberSettings: func(set map[string]usermgmt.SettingValue, _ []string) (map[string]usermgmt.SettingValue, []string) {
 		return set, nil
 	}}},
+	{"a link as often as it is asked for", 5, faults{putToken: func(_ *usermgmt.Token, since *time.Time) { *since = time.Time{} }}},
+	{"a link that leaves the one before", 7, faults{putToken: func(t *usermgmt.Token, since *time.Time) {
+		if since.IsZero() {
+			t.Key += t.ID.String()
+		}
+	}}},
 }
 
 // hunt runs a machine with a seed for some steps, and tells what it found and
@@ -259,7 +274,7 @@ func hunt(tb testing.TB, seed, limit int, f faults) (text string, steps int) {
 // with the same seeds each time, within a bounded number of steps. Where the
 // drawing of steps has changed since a seed was noted, others follow it.
 func TestMutantsAreFound(t *testing.T) {
-	const runs, limit = 20, 400
+	const runs, limit = 40, 400
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			sum := 0

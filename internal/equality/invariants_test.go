@@ -280,7 +280,7 @@ func (mc *machine) secretsHidden() {
 			mc.fail("mail of %s: %v", s.name, err)
 		}
 		text := fmt.Sprint(entries, mail)
-		for _, secret := range slices.Concat(s.tokens, s.keys, goodPasswords, badPasswords[1:]) {
+		for _, secret := range slices.Concat(s.tokens, s.keys, s.secrets, goodPasswords, badPasswords[1:]) {
 			if strings.Contains(text, secret) {
 				mc.fail("I-19 is broken on %s: a secret is in the audit log or in mail", s.name)
 			}

@@ -29,6 +29,7 @@ type system struct {
 	sessions []usermgmt.SessionID
 	tokens   []string
 	keys     []string // in clear text
+	secrets  []string // that were mailed
 	kept     []usermgmt.Actor
 	cursor   usermgmt.Position
 	names    map[[16]byte]string // logical names by identifier

@@ -51,7 +51,9 @@ type (
 		created                             time.Time
 		in                                  map[int]*place
 		password                            string
-		mustChange                          bool
+		mustChange, reset                   bool
+		temporary                           time.Time // until when a temporary password that was not used works
+		verified                            string    // the key of the address at which the user has read mail
 		epoch                               int64
 		failures                            int
 		lockedUntil, lastLogin              time.Time
@@ -149,6 +151,8 @@ type model struct {
 	sessions     []*session
 	tokens       int
 	keys         []*apiKey
+	links        []*link
+	secrets      []int                 // the link of each secret that was mailed
 	lists        map[[2]int]*proxyList // by operator and organization
 	pools        map[pool]*seats
 	settings     map[settingsAt]map[string]setValue
@@ -206,7 +210,8 @@ func (m *model) admit(a *actor, user, org int) {
 func (m *model) live(i int) bool {
 	s := m.sessions[i]
 	return !s.ended && !s.parked && m.now.Before(s.expires) && m.now.Before(s.seen.Add(s.idle)) &&
-		s.epoch == m.sessionEpoch(s.user, s.org) && m.enters(s.user, s.org, s.kind == usermgmt.SessionProxy, true)
+		s.epoch == m.sessionEpoch(s.user, s.org) && m.enters(s.user, s.org, s.kind == usermgmt.SessionProxy, true) &&
+		(s.kind == usermgmt.SessionProxy || s.pending != 0 || !m.users[s.user].shut())
 }
 
 // verifySession is the verification of a session; nil if it is refused.
@@ -235,7 +240,7 @@ func (m *model) stillProxied(s *session) bool {
 	if own.ended || !own.parked || !m.now.Before(own.expires) || own.org != s.org {
 		return false
 	}
-	if s.operatorEpoch != m.sessionEpoch(s.operator, own.org) || m.users[s.operator].mustChange ||
+	if s.operatorEpoch != m.sessionEpoch(s.operator, own.org) || m.users[s.operator].mustChange || m.users[s.operator].shut() ||
 		!m.enters(s.operator, own.org, false, true) {
 		return false
 	}
@@ -258,7 +263,8 @@ func (m *model) onList(operator, target, org int) bool {
 
 func (m *model) verifyKey(i int) *actor {
 	k := m.keys[i]
-	if !k.alive || !k.expires.IsZero() && !m.now.Before(k.expires) || !m.enters(k.user, k.org, true, false) || m.users[k.user].mustChange {
+	if !k.alive || !k.expires.IsZero() && !m.now.Before(k.expires) || !m.enters(k.user, k.org, true, false) ||
+		m.users[k.user].mustChange || m.users[k.user].shut() {
 		return nil
 	}
 	a := newActor()
@@ -274,7 +280,7 @@ func (m *model) verifyKey(i int) *actor {
 }
 
 func (m *model) verifyHost(user, org, app int) *actor {
-	if user >= len(m.users) || !m.enters(user, org, true, false) {
+	if user >= len(m.users) || !m.enters(user, org, true, false) || m.users[user].shut() {
 		return nil
 	}
 	a := newActor()

@@ -37,6 +37,9 @@ func (mc *machine) userStatus(user int) *call {
 			}
 			u := m.users[user]
 			status := usermgmt.StatusActive
+			if u.reset {
+				status = usermgmt.StatusPasswordReset
+			}
 			if m.locked(u) {
 				status = usermgmt.StatusLocked
 			}
@@ -119,7 +122,7 @@ func (m *model) selected(i, org int, q *userList) bool {
 			return false
 		}
 	case usermgmt.ViewCannotLogIn:
-		if !enabled || !m.locked(u) {
+		if !enabled || !m.locked(u) && !u.reset {
 			return false
 		}
 	case usermgmt.ViewDeactivated:

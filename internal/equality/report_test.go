@@ -42,13 +42,14 @@ func total(m map[string]int) (n int) {
 	return n
 }
 
-// enough is how many steps it takes before a share below 1 % says anything. What
-// is drawn in 1.4 % of the steps, as the rarest calls and outcomes are, then lies
-// four standard deviations above it.
-const enough = 15_000
+// least is the share of the steps, in percent, below which a call or an outcome
+// is drawn too seldom. enough is how many steps it takes before that says
+// anything: what is drawn in 1 % of them, as the rarest calls are, then lies six
+// standard deviations above it.
+const least, enough = 0.5, 15_000
 
 // report logs how often each call and each outcome occurred, and fails if one
-// was below 1 %.
+// was below least.
 func (tl *tally) report(t *testing.T) {
 	t.Helper()
 	var b strings.Builder
@@ -60,13 +61,13 @@ func (tl *tally) report(t *testing.T) {
 			fmt.Fprintf(&b, " %s %d", o, c[o])
 		}
 		b.WriteByte('\n')
-		if tl.steps >= enough && percent(total(c)) < 1 {
+		if tl.steps >= enough && percent(total(c)) < least {
 			t.Errorf("%s occurs in %.2f %% of the steps only", name, percent(total(c)))
 		}
 	}
 	for _, o := range slices.Sorted(maps.Keys(tl.outcomes)) {
 		fmt.Fprintf(&b, "%-22s %7d %5.2f %%\n", o, tl.outcomes[o], percent(tl.outcomes[o]))
-		if tl.steps >= enough && percent(tl.outcomes[o]) < 1 {
+		if tl.steps >= enough && percent(tl.outcomes[o]) < least {
 			t.Errorf("the outcome %q occurs in %.2f %% of the steps only", o, percent(tl.outcomes[o]))
 		}
 	}

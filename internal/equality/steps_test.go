@@ -335,22 +335,23 @@ func (mc *machine) pickPartial(other who) who {
 // once is one step.
 func (mc *machine) once() {
 	mc.step++
-	weights := make([]int, 0, len(stepKinds)+2)
-	for _, k := range stepKinds {
+	var weights []int
+	kinds := slices.Concat(stepKinds, linkKinds)
+	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}
 	n := mc.weighted("call", append(weights, clockWeight, compareWeight)...)
 	switch n {
-	case len(stepKinds) + 1:
+	case len(kinds) + 1:
 		mc.t.Logf("step %d: compare everything", mc.step)
 		mc.checkState()
 		return
-	case len(stepKinds):
+	case len(kinds):
 		mc.advance(sample(mc, "time", []time.Duration{time.Second, time.Second, 20 * time.Second, 20 * time.Second, 2 * time.Minute,
 			2 * time.Minute, 5 * time.Minute, 5 * time.Minute, 10 * time.Minute, 11 * time.Minute, 31 * time.Minute, 5 * time.Hour}))
 		return
 	}
-	k := stepKinds[n]
+	k := kinds[n]
 	w := mc.pickWho(k.by)
 	if slices.Contains(partial, k.name) && mc.chance("sees a part", 60) {
 		w = mc.pickPartial(w)

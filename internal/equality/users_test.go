@@ -274,6 +274,9 @@ func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange
 	if m.nameTaken(user, &u) {
 		return "", usermgmt.ErrConflict
 	}
+	if addressKey(u.email) != u.verified {
+		u.verified = ""
+	}
 	u.version++
 	*m.users[user] = u
 	m.record(a, "user.update")

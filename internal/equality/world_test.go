@@ -18,9 +18,9 @@ var hostObjects = []usermgmt.Object{
 // configuration.
 var policies = []usermgmt.Policy{
 	{MinLength: 8, LockoutAttempts: 3, LockoutDuration: 10 * time.Minute, SessionIdle: 30 * time.Minute, SessionLifetime: 6 * time.Hour, MaxSessions: 3,
-		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour},
+		ResetLifetime: time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 3 * time.Hour},
 	{MinLength: 10, Upper: true, Digit: true, LockoutAttempts: 4, LockoutDisables: false, SessionIdle: time.Hour, SessionLifetime: 24 * time.Hour,
-		ResetLifetime: 24 * time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 7 * 24 * time.Hour},
+		ResetLifetime: time.Hour, ResetInterval: 5 * time.Minute, TemporaryPassword: true, InvitationLifetime: 3 * time.Hour},
 }
 
 // deniedByProxy is what a proxy login never gives, by the defaults of [usermgmt.ProxyConfig].
