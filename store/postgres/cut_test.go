@@ -163,45 +163,51 @@ func cutCalls(t *testing.T, e *usermgmttest.Env, pool *pgxpool.Pool, open func()
 		return err
 	}
 	outcomes := map[string]int{}
-	for _, after := range []bool{false, true} {
-		for at, cut := 0, true; cut; at++ {
-			name := fmt.Sprintf("%s-%d%t", prefix, at, after)
-			k.arm(at, after)
-			err := create(name)
-			cut = k.disarm()
-			var users, entries int
-			require.NoError(t, pool.QueryRow(ctx, `select
-				(select count(*) from usermgmt_users where username_key = $1),
-				(select count(*) from usermgmt_audit a join usermgmt_users u on a.target = u.user_id::text
-					where u.username_key = $1 and a.verb = 'user.create' and a.outcome = 1)`, name).Scan(&users, &entries))
-			switch {
-			case err == nil:
-				outcomes["done"]++
-				assert.Equal(t, 1, users, name)
-			case errors.Is(err, usermgmt.ErrOutcomeUnknown):
-				var known *usermgmt.Error
-				require.ErrorAs(t, err, &known)
-				require.False(t, known.Operation.IsZero())
-				done, rerr := e.Resolve(ctx, known.Operation)
-				require.NoError(t, rerr)
-				require.NoError(t, pool.QueryRow(ctx,
-					`select count(*) from usermgmt_users where username_key = $1`, name).Scan(&users))
-				outcomes[fmt.Sprintf("unknown, in truth %t", done)]++
-				assert.Equal(t, done, users == 1, "%s: Resolve says %t", name, done)
-				entries = users
-			default:
-				outcomes["failed"]++
-				assert.Equal(t, 0, users, "%s: %v", name, err)
-				assert.NotContains(t, err.Error(), "sock", "the error names no address")
-			}
-			assert.Equal(t, users, entries, "%s: an entry for each change", name)
-			if !cut {
-				require.NoError(t, err)
+	must := []string{"done", "failed", "unknown, in truth true"}
+	seen := func(what string) bool { return outcomes[what] > 0 }
+	// Which messages go together is a matter of timing, so a busy machine may need
+	// more than one round to cut at COMMIT alone.
+	for round := 0; round < 5 && !(seen(must[0]) && seen(must[1]) && seen(must[2])); round++ {
+		for _, after := range []bool{false, true} {
+			for at, cut := 0, true; cut; at++ {
+				name := fmt.Sprintf("%s-%d-%d%t", prefix, round, at, after)
+				k.arm(at, after)
+				err := create(name)
+				cut = k.disarm()
+				var users, entries int
+				require.NoError(t, pool.QueryRow(ctx, `select
+					(select count(*) from usermgmt_users where username_key = $1),
+					(select count(*) from usermgmt_audit a join usermgmt_users u on a.target = u.user_id::text
+						where u.username_key = $1 and a.verb = 'user.create' and a.outcome = 1)`, name).Scan(&users, &entries))
+				switch {
+				case err == nil:
+					outcomes["done"]++
+					assert.Equal(t, 1, users, name)
+				case errors.Is(err, usermgmt.ErrOutcomeUnknown):
+					var known *usermgmt.Error
+					require.ErrorAs(t, err, &known)
+					require.False(t, known.Operation.IsZero())
+					done, rerr := e.Resolve(ctx, known.Operation)
+					require.NoError(t, rerr)
+					require.NoError(t, pool.QueryRow(ctx,
+						`select count(*) from usermgmt_users where username_key = $1`, name).Scan(&users))
+					outcomes[fmt.Sprintf("unknown, in truth %t", done)]++
+					assert.Equal(t, done, users == 1, "%s: Resolve says %t", name, done)
+					entries = users
+				default:
+					outcomes["failed"]++
+					assert.Equal(t, 0, users, "%s: %v", name, err)
+					assert.NotContains(t, err.Error(), "sock", "the error names no address")
+				}
+				assert.Equal(t, users, entries, "%s: an entry for each change", name)
+				if !cut {
+					require.NoError(t, err)
+				}
 			}
 		}
 	}
 	t.Logf("outcomes: %v", outcomes)
-	for _, must := range []string{"done", "failed", "unknown, in truth true"} {
-		assert.Positive(t, outcomes[must], must)
+	for _, what := range must {
+		assert.True(t, seen(what), what)
 	}
 }

@@ -88,7 +88,11 @@ func TestBrokenStores(t *testing.T) {
 			if f.hangs {
 				patience = 200 * time.Millisecond
 			}
-			problems := play(t, c, f.store(), patience)
+			// Whether callers meet in a race is a matter of luck on a busy machine.
+			var problems []string
+			for try := 0; try < 5 && len(problems) == 0; try++ {
+				problems = play(t, c, f.store(), patience)
+			}
 			assert.NotEmpty(t, problems, "%s does not notice", f.caught)
 			for _, p := range problems {
 				t.Logf("%.300s", p)
