@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/usermgmt/usermgmt/internal/canon"
 )
@@ -20,12 +21,14 @@ const (
 	verbGroupDelete = "group.delete"
 )
 
-// maxGroups is how many groups a user may wear.
-const maxGroups = 50
+const (
+	maxGroups    = 50  // that a user may wear
+	maxGroupName = 100 // characters
+)
 
 // NewGroup describes a group to make.
 type NewGroup struct {
-	// Name is unique, compared without regard to case.
+	// Name is unique, compared without regard to case; at most 100 characters.
 	Name        string
 	Description string // at most 4000 characters
 }
@@ -61,6 +64,9 @@ func (s *Groups) Create(ctx context.Context, a Actor, n NewGroup) (*Group, error
 func (w *work) saveGroup(ctx context.Context, g *Group, before map[string]string) error {
 	var p problems
 	p.key("name", g.Name, &g.NameKey, canon.Name)
+	if utf8.RuneCountInString(g.Name) > maxGroupName {
+		p.add("name", "max_length", "has more than 100 characters")
+	}
 	p.text("description", g.Description, 4000, true)
 	if err := p.err(); err != nil {
 		return err

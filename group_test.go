@@ -58,6 +58,21 @@ func TestGroupsAreSystemWideLabelsThatFilterLists(t *testing.T) {
 	assert.Equal(t, "VIP", groups.Items[0].Name)
 }
 
+func TestAGroupHasAShortName(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	g := addGroup(e, t, strings.Repeat("Ä", 100))
+	long := strings.Repeat("Ä", 101)
+	_, err := e.Groups().Create(t.Context(), e.Root(), usermgmt.NewGroup{Name: long})
+	require.ErrorIs(t, err, usermgmt.ErrInvalid)
+	assert.Equal(t, "max_length", usermgmt.FieldErrors(err)[0].Rule)
+	_, err = e.Groups().Update(t.Context(), e.Root(), g.ID, g.Version, usermgmt.GroupUpdate{Name: &long})
+	require.ErrorIs(t, err, usermgmt.ErrInvalid)
+	_, err = e.Groups().Create(t.Context(), e.Root(), usermgmt.NewGroup{Name: " "})
+	require.ErrorIs(t, err, usermgmt.ErrInvalid)
+	assert.Len(t, usermgmt.FieldErrors(err), 1)
+}
+
 func TestAGroupInUseIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	e := usermgmttest.NewOn(t, teststores.New(t), nil)

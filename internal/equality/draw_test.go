@@ -281,6 +281,9 @@ func (mc *machine) drawNewUser(a *actor) *newUser {
 		n.password = sample(mc, "password", append(goodPasswords[:2:2], badPasswords...))
 		n.mustChange = mc.chance("must change", 25)
 	}
+	if mc.chance("groups", 20) {
+		n.groups = mc.pickGroups()
+	}
 	switch mc.weighted("kind", 80, 8, 6, 6) {
 	case 1:
 		n.kind, n.responsible, n.last, n.email = usermgmt.KindService, mc.pickUser(a), "", ""
@@ -294,7 +297,7 @@ func (mc *machine) drawNewUser(a *actor) *newUser {
 }
 
 func (mc *machine) drawUserChange() (c userChange) {
-	switch mc.weighted("change", 30, 20, 15, 15, 20) {
+	switch mc.weighted("change", 30, 20, 15, 15, 20, 40) {
 	case 0:
 		c.title = ptr(sample(mc, "title", titles))
 	case 1:
@@ -306,6 +309,8 @@ func (mc *machine) drawUserChange() (c userChange) {
 	case 4:
 		c.title = ptr(sample(mc, "title", titles))
 		c.last = ptr(sample(mc, "last", []string{"Abel", "", "Young"}))
+	case 5:
+		c.groups = ptr(mc.pickGroups())
 	}
 	return c
 }
@@ -371,7 +376,7 @@ func (mc *machine) drawGrantsChange(kind string, now grants) (c grantsChange) {
 }
 
 func (mc *machine) drawList(a *actor) *call {
-	q := userList{org: none, profile: none, role: none, team: none, teamTree: none, unit: none, unitTree: none,
+	q := userList{org: none, profile: none, role: none, team: none, teamTree: none, unit: none, unitTree: none, group: none,
 		view: sample(mc, "view", []usermgmt.View{0, 1, 1, 1, 2, 3, 4}), sort: usermgmt.UserSort(mc.pick("sort", 4)), desc: mc.chance("desc", 40),
 		limit: sample(mc, "limit", []int{3, 2, 1, 5, 50, 0, 1001, 1001, 1001, -1}), pages: 1 + mc.pick("pages", 4), again: mc.chance("again", 20)}
 	if mc.chance("org", 25) {
@@ -384,7 +389,7 @@ func (mc *machine) drawList(a *actor) *call {
 			q.org = 0
 		}
 	}
-	switch mc.weighted("condition", 25, 40, 5, 5, 5, 5, 5, 5, 5, 5) {
+	switch mc.weighted("condition", 25, 40, 5, 5, 5, 5, 5, 5, 5, 5, 12) {
 	case 1:
 		q.search = sample(mc, "search", searches)
 		if u := mc.users[mc.any("whom", len(mc.users))]; mc.chance("somebody", 60) { // a part of a line that is there
@@ -410,6 +415,8 @@ func (mc *machine) drawList(a *actor) *call {
 		q.unitTree = mc.pickNode("unit", mc.units, org)
 	case 9:
 		q.kind = sample(mc, "kind", []usermgmt.UserKind{usermgmt.KindPerson, usermgmt.KindService})
+	case 10:
+		q.group = mc.pickGroup()
 	}
 	return mc.userListCall(q)
 }

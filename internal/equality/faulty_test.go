@@ -34,6 +34,7 @@ type faults struct {
 	keep                        func(keep usermgmt.SessionID) usermgmt.SessionID
 	recordLogin                 func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, at time.Time) error
 	putKey                      func(k *usermgmt.APIKey)
+	listGroups                  func(q *usermgmt.ListQuery)
 	putSettings, memberSettings settingFault
 
 	putToken func(t *usermgmt.Token, since *time.Time)
@@ -232,6 +233,11 @@ var mutants = []struct {
 	{"ending all sessions with one's own", 23, faults{keep: func(usermgmt.SessionID) usermgmt.SessionID { return usermgmt.SessionID{} }}},
 	{"a login that leaves the count", 16, faults{recordLogin: func(context.Context, usermgmt.Store, usermgmt.UserID, time.Time) error { return nil }}},
 	{"a key that forgets what it is narrowed to", 13, faults{putKey: func(k *usermgmt.APIKey) { k.Permissions = nil }}},
+	{"a filter by a group that keeps everybody", 1, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+		q.Group = usermgmt.GroupID{}
+		return s.ListUsers(ctx, q)
+	}}},
+	{"a page of groups that begins anew", 1, faults{listGroups: func(q *usermgmt.ListQuery) { q.After = usermgmt.Position{} }}},
 	{"a setting without its lock", 1, faults{putSettings: func(set map[string]usermgmt.SettingValue, unset []string) (map[string]usermgmt.SettingValue, []string) {
 		for key, v := range set {
 			v.Locked = false

@@ -26,6 +26,7 @@ type system struct {
 	roles    []usermgmt.RoleID
 	profiles []usermgmt.ProfileID
 	apps     []usermgmt.ApplicationID
+	groups   []usermgmt.GroupID
 	sessions []usermgmt.SessionID
 	tokens   []string
 	keys     []string // in clear text

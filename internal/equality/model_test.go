@@ -58,6 +58,7 @@ type (
 		failures                            int
 		lockedUntil, lastLogin              time.Time
 		logins                              int64
+		groups                              []int
 	}
 	organization struct {
 		name    string
@@ -145,7 +146,8 @@ type model struct {
 	users        []*person
 	roles        []*role
 	profiles     []*profile
-	regular      int        // the profile Regular User
+	regular      int // the profile Regular User
+	groups       []*group
 	apps         [][]string // the objects of each application
 	access       []*entry
 	sessions     []*session

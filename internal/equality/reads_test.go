@@ -61,14 +61,14 @@ func loginText(l *usermgmt.LoginState) string {
 
 // userList is what is asked of a list of users.
 type userList struct {
-	org, profile, role, team, teamTree, unit, unitTree int
-	view                                               usermgmt.View
-	kind                                               usermgmt.UserKind
-	home, desc                                         bool
-	search                                             string
-	sort                                               usermgmt.UserSort
-	limit, pages                                       int
-	again                                              bool // go on where the last list of its kind ended
+	org, profile, role, team, teamTree, unit, unitTree, group int
+	view                                                      usermgmt.View
+	kind                                                      usermgmt.UserKind
+	home, desc                                                bool
+	search                                                    string
+	sort                                                      usermgmt.UserSort
+	limit, pages                                              int
+	again                                                     bool // go on where the last list of its kind ended
 }
 
 // listCursor is where a list ended: behind a user as it was then.
@@ -136,7 +136,7 @@ func (m *model) selected(i, org int, q *userList) bool {
 		q.role != none && !slices.ContainsFunc(p.roles, func(h heldRole) bool { return h.role == q.role }),
 		q.team != none && !slices.ContainsFunc(p.teams, func(h heldTeam) bool { return h.team == q.team }),
 		q.teamTree != none && !slices.ContainsFunc(p.teams, func(h heldTeam) bool { return inTree(m.teams, h.team, q.teamTree) }),
-		q.unit != none && u.unit != q.unit,
+		q.unit != none && u.unit != q.unit, q.group != none && !slices.Contains(u.groups, q.group),
 		// Of a unit of another organization the documentation says nothing. Asked for
 		// by itself it selects the guests whom it owns, as the root of a tree nobody.
 		q.unitTree != none && (!alive(m.units, q.unitTree, org) || !inTree(m.units, u.unit, q.unitTree)):
@@ -156,7 +156,7 @@ func (mc *machine) userListCall(q userList) *call {
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			uq := usermgmt.UserQuery{Org: at(s.orgs, q.org), View: q.view, Search: q.search, Home: q.home, Profile: at(s.profiles, q.profile),
 				Role: at(s.roles, q.role), Team: at(s.teams, q.team), TeamTree: at(s.teams, q.teamTree), Unit: at(s.units, q.unit),
-				UnitTree: at(s.units, q.unitTree), Kind: q.kind, Sort: q.sort, Desc: q.desc, Limit: q.limit}
+				UnitTree: at(s.units, q.unitTree), Kind: q.kind, Group: at(s.groups, q.group), Sort: q.sort, Desc: q.desc, Limit: q.limit}
 			if from != nil {
 				uq.After = s.cursor
 			}

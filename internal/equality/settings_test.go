@@ -307,27 +307,34 @@ func (mc *machine) drawWhose(a *actor) whose {
 }
 
 // drawSettingChange draws a change of what is set now.
-func (mc *machine) drawSettingChange(w whose, now map[string]setValue) usermgmt.SettingChange {
+func (mc *machine) drawSettingChange(at settingsAt) usermgmt.SettingChange {
 	if mc.chance("no setting", 3) {
 		return usermgmt.SettingChange{Key: "no.such", Value: "1"}
 	}
 	s := sample(mc, "setting", knownSettings)
-	if w.user != none && mc.chance("theme", 30) {
+	if at.user != none && mc.chance("theme", 30) {
 		s = *settingNamed("theme")
+	}
+	if mc.chance("locked", 25) { // one that is locked above, if there is any
+		for i := range knownSettings {
+			if _, locked := mc.effective(at, &knownSettings[i]); locked {
+				s = knownSettings[i]
+			}
+		}
 	}
 	c := usermgmt.SettingChange{Key: s.key, Value: sample(mc, "value", s.good)}
 	switch mc.weighted("what", 68, 24, 8) {
 	case 1:
 		c.UseDefault = true
 		for _, s := range knownSettings {
-			if _, there := now[s.key]; there && mc.chance("is set", 60) {
+			if _, there := mc.settings[at][s.key]; there && mc.chance("is set", 60) {
 				c.Key = s.key
 			}
 		}
 	case 2:
 		c.Value = sample(mc, "bad value", s.bad)
 	}
-	if mc.chance("lock", 35) && (w.system || w.user == none || mc.chance("of a user", 10)) {
+	if mc.chance("lock", 45) && (at.user == none || mc.chance("of a user", 10)) {
 		c.Lock = true
 	}
 	return c
@@ -337,7 +344,7 @@ func (mc *machine) drawSettingsChange(a *actor) *call {
 	w := mc.drawWhose(a)
 	var changes []usermgmt.SettingChange
 	for range mc.weighted("changes", 2, 60, 28, 10) {
-		changes = append(changes, mc.drawSettingChange(w, mc.settings[w.at(a)]))
+		changes = append(changes, mc.drawSettingChange(w.at(a)))
 	}
 	return mc.settingsChange(w, changes...)
 }

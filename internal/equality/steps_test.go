@@ -35,20 +35,20 @@ var stepKinds = []kind{
 	{"users.enable", 10, false, func(mc *machine, a *actor) *call {
 		return mc.userEnable(mc.userWho(a, func(u *person) bool { return !u.enabled }), true)
 	}, nil},
-	{"users.disable", 8, false, func(mc *machine, a *actor) *call { return mc.userEnable(mc.pickUser(a), false) }, nil},
-	{"users.deactivate", 8, false, func(mc *machine, a *actor) *call {
+	{"users.disable", 9, false, func(mc *machine, a *actor) *call { return mc.userEnable(mc.pickUser(a), false) }, nil},
+	{"users.deactivate", 9, false, func(mc *machine, a *actor) *call {
 		return mc.userDeactivate(mc.pickUser(a), mc.chance("leave teams", 50))
 	}, nil},
-	{"users.reactivate", 8, false, func(mc *machine, a *actor) *call {
+	{"users.reactivate", 9, false, func(mc *machine, a *actor) *call {
 		return mc.userReactivate(mc.userWho(a, func(u *person) bool { return u.deactivated }))
 	}, nil},
 	{"users.activate", 9, false, func(mc *machine, a *actor) *call { return mc.userUnlock(mc.userWho(a, mc.locked)) }, nil},
-	{"users.assign", 8, false, func(mc *machine, a *actor) *call {
+	{"users.assign", 9, false, func(mc *machine, a *actor) *call {
 		u := mc.pickUser(a)
 		return mc.userAssign(u, mc.userVersion(u), mc.pickNode("unit", mc.units, mc.pickOrg(a)))
 	}, nil},
-	{"users.get", 8, true, func(mc *machine, a *actor) *call { return mc.userGet(mc.pickUser(a)) }, nil},
-	{"users.status", 8, true, func(mc *machine, a *actor) *call { return mc.userStatus(mc.pickUser(a)) }, nil},
+	{"users.get", 9, true, func(mc *machine, a *actor) *call { return mc.userGet(mc.pickUser(a)) }, nil},
+	{"users.status", 9, true, func(mc *machine, a *actor) *call { return mc.userStatus(mc.pickUser(a)) }, nil},
 	{"users.list", 22, true, func(mc *machine, a *actor) *call { return mc.drawList(a) }, nil},
 	{"members.add", 12, false, func(mc *machine, a *actor) *call {
 		u, org := mc.pickUser(a), mc.pickOrg(a)
@@ -65,9 +65,9 @@ var stepKinds = []kind{
 		}
 		return mc.memberEnd(user, mc.orgOrOwn(a))
 	}, nil},
-	{"members.get", 8, true, func(mc *machine, a *actor) *call { return mc.memberGet(mc.pickUser(a), mc.orgOrOwn(a)) }, nil},
+	{"members.get", 9, true, func(mc *machine, a *actor) *call { return mc.memberGet(mc.pickUser(a), mc.orgOrOwn(a)) }, nil},
 	{"members.list_of", 9, true, func(mc *machine, a *actor) *call { return mc.memberList(mc.pickUser(a)) }, nil},
-	{"teams.create", 8, false, func(mc *machine, a *actor) *call {
+	{"teams.create", 9, false, func(mc *machine, a *actor) *call {
 		parent := mc.pickNode("parent", mc.teams, a.org)
 		if mc.chance("root", 20) {
 			parent = none
@@ -78,8 +78,8 @@ var stepKinds = []kind{
 		i := mc.pickNode("team", mc.teams, a.org)
 		return mc.teamUpdate(i, mc.nodeVersion(mc.teams, i), mc.drawNodeChange("team", mc.teams, a.org))
 	}, nil},
-	{"teams.delete", 8, false, func(mc *machine, a *actor) *call { return mc.teamDelete(mc.pickNode("team", mc.teams, a.org)) }, nil},
-	{"teams.list", 8, true, func(mc *machine, a *actor) *call { return mc.teamList(mc.orgOrOwn(a)) }, nil},
+	{"teams.delete", 9, false, func(mc *machine, a *actor) *call { return mc.teamDelete(mc.pickNode("team", mc.teams, a.org)) }, nil},
+	{"teams.list", 9, true, func(mc *machine, a *actor) *call { return mc.teamList(mc.orgOrOwn(a)) }, nil},
 	{"units.create", 9, false, func(mc *machine, a *actor) *call {
 		org := mc.pickOrg(a)
 		parent := mc.pickNode("parent", mc.units, org)
@@ -92,8 +92,8 @@ var stepKinds = []kind{
 		i := mc.pickNode("unit", mc.units, a.org)
 		return mc.unitUpdate(i, mc.nodeVersion(mc.units, i), mc.drawNodeChange("unit", mc.units, a.org))
 	}, nil},
-	{"units.delete", 8, false, func(mc *machine, a *actor) *call { return mc.unitDelete(mc.pickNode("unit", mc.units, a.org)) }, nil},
-	{"units.list", 8, true, func(mc *machine, a *actor) *call { return mc.unitList(mc.orgOrOwn(a)) }, nil},
+	{"units.delete", 9, false, func(mc *machine, a *actor) *call { return mc.unitDelete(mc.pickNode("unit", mc.units, a.org)) }, nil},
+	{"units.list", 9, true, func(mc *machine, a *actor) *call { return mc.unitList(mc.orgOrOwn(a)) }, nil},
 	{"roles.create", 9, false, func(mc *machine, a *actor) *call {
 		app := none
 		if mc.chance("app", 15) {
@@ -108,38 +108,38 @@ var stepKinds = []kind{
 		}
 		return mc.roleUpdate(i, mc.version(mc.roles[i].version), mc.drawGrantsChange("role", mc.roles[i].grants))
 	}, nil},
-	{"roles.delete", 8, false, func(mc *machine, a *actor) *call { return mc.roleDelete(mc.pickRole(a.org)) }, nil},
-	{"roles.list", 8, true, func(mc *machine, a *actor) *call { return mc.roleList(mc.orgOrOwn(a)) }, nil},
+	{"roles.delete", 9, false, func(mc *machine, a *actor) *call { return mc.roleDelete(mc.pickRole(a.org)) }, nil},
+	{"roles.list", 9, true, func(mc *machine, a *actor) *call { return mc.roleList(mc.orgOrOwn(a)) }, nil},
 	{"profiles.create", 9, false, func(mc *machine, a *actor) *call {
 		return mc.profileCreate(mc.orgOrSystem(a), mc.pickTitle("profile"), mc.pickGrants())
 	}, nil},
-	{"profiles.update", 8, false, func(mc *machine, a *actor) *call {
+	{"profiles.update", 9, false, func(mc *machine, a *actor) *call {
 		i := mc.pickProfile(a.org)
 		if i >= len(mc.profiles) {
 			return mc.profileUpdate(i, 1, grantsChange{})
 		}
 		return mc.profileUpdate(i, mc.version(mc.profiles[i].version), mc.drawGrantsChange("profile", mc.profiles[i].grants))
 	}, nil},
-	{"profiles.delete", 8, false, func(mc *machine, a *actor) *call { return mc.profileDelete(mc.pickProfile(a.org)) }, nil},
+	{"profiles.delete", 9, false, func(mc *machine, a *actor) *call { return mc.profileDelete(mc.pickProfile(a.org)) }, nil},
 	{"applications.grant", 9, false, func(mc *machine, a *actor) *call {
 		roles := mc.pickRoles(max(a.org, 0))
 		return mc.drawAccess(a, func(app, user, team int) *call { return mc.accessGrant(app, user, team, roles) })
 	}, nil},
-	{"applications.revoke", 8, false, func(mc *machine, a *actor) *call { return mc.drawAccess(a, mc.accessRevoke) }, nil},
+	{"applications.revoke", 9, false, func(mc *machine, a *actor) *call { return mc.drawAccess(a, mc.accessRevoke) }, nil},
 	{"auth.login", 22, false, func(mc *machine, _ *actor) *call { return mc.drawLogin() }, nil},
-	{"auth.logout", 8, false, func(mc *machine, _ *actor) *call { return mc.logout() }, anySession},
+	{"auth.logout", 9, false, func(mc *machine, _ *actor) *call { return mc.logout() }, anySession},
 	{"passwords.change", 9, true, func(mc *machine, a *actor) *call {
 		next := sample(mc, "new", append(goodPasswords[:3:3], badPasswords...))
 		return mc.passwordChange(mc.drawPassword(a.subject), next)
 	}, anySession},
-	{"passwords.set", 8, true, func(mc *machine, a *actor) *call {
+	{"passwords.set", 9, true, func(mc *machine, a *actor) *call {
 		return mc.passwordSet(mc.pickUser(a), sample(mc, "new", append(goodPasswords[:3:3], badPasswords[:2]...)), mc.chance("must change", 25))
 	}, nil},
-	{"sessions.list", 8, true, func(mc *machine, a *actor) *call { return mc.sessionList(mc.pickUser(a)) }, nil},
-	{"sessions.end", 8, false, func(mc *machine, _ *actor) *call { return mc.sessionEnd(mc.any("session", len(mc.sessions)+1)) }, nil},
-	{"sessions.end_all", 8, false, func(mc *machine, a *actor) *call { return mc.sessionEndAll(mc.pickUser(a)) }, nil},
+	{"sessions.list", 9, true, func(mc *machine, a *actor) *call { return mc.sessionList(mc.pickUser(a)) }, nil},
+	{"sessions.end", 9, false, func(mc *machine, _ *actor) *call { return mc.sessionEnd(mc.any("session", len(mc.sessions)+1)) }, nil},
+	{"sessions.end_all", 9, false, func(mc *machine, a *actor) *call { return mc.sessionEndAll(mc.pickUser(a)) }, nil},
 	{"api_keys.generate", 10, false, func(mc *machine, a *actor) *call { return mc.drawKey(a) }, nil},
-	{"api_keys.delete", 8, false, func(mc *machine, a *actor) *call { return mc.keyDelete(mc.pickUser(a), mc.orgOrOwn(a)) }, nil},
+	{"api_keys.delete", 9, false, func(mc *machine, a *actor) *call { return mc.keyDelete(mc.pickUser(a), mc.orgOrOwn(a)) }, nil},
 	{"proxy.login", 12, false, func(mc *machine, a *actor) *call { return mc.proxyLogin(mc.proxyTarget(a), !mc.chance("silent", 8)) }, operators},
 	{"proxy.switch_back", 9, false, func(mc *machine, _ *actor) *call { return mc.switchBack(mc.proxyToken()) }, nil},
 	{"proxy.set_grants", 9, false, func(mc *machine, a *actor) *call { return mc.drawProxyGrants(a) }, nil},
@@ -153,13 +153,17 @@ var stepKinds = []kind{
 		overdraft := more / 4 // of the same number of seats
 		return mc.setPool(org, licence, used+more-2-overdraft, overdraft)
 	}, nil},
-	{"licences.report", 8, true, func(mc *machine, a *actor) *call { return mc.poolReport(mc.orgOrOwn(a)) }, nil},
-	{"orgs.set_enabled", 8, false, func(mc *machine, a *actor) *call {
+	{"licences.report", 9, true, func(mc *machine, a *actor) *call { return mc.poolReport(mc.orgOrOwn(a)) }, nil},
+	{"orgs.set_enabled", 9, false, func(mc *machine, a *actor) *call {
 		org := mc.pick("org", 2)
 		return mc.orgEnable(org, mc.version(mc.orgs[org].version), mc.chance("enable", 75))
 	}, nil},
 	{"settings.change", 14, false, func(mc *machine, a *actor) *call { return mc.drawSettingsChange(a) }, nil},
 	{"settings.read", 9, true, func(mc *machine, a *actor) *call { return mc.drawSettingsRead(a) }, nil},
+	{"groups.create", 9, false, func(mc *machine, _ *actor) *call { return mc.groupCreate(mc.pickGroupName(), mc.pickDescription()) }, changesSharedGroups},
+	{"groups.update", 9, false, func(mc *machine, _ *actor) *call { return mc.drawGroupUpdate() }, changesSharedGroups},
+	{"groups.delete", 9, false, func(mc *machine, _ *actor) *call { return mc.groupDelete(mc.pickGroup()) }, changesSharedGroups},
+	{"groups.list", 9, true, func(mc *machine, _ *actor) *call { return mc.drawGroupList() }, nil},
 	{"audit.list", 9, true, func(mc *machine, a *actor) *call { return mc.drawAudit(a) }, nil},
 	{"access.check", 12, true, func(mc *machine, a *actor) *call {
 		perm := mc.perms[mc.pick("permission", len(mc.perms))].name

@@ -19,6 +19,7 @@ type newUser struct {
 	responsible                         int
 	password                            string
 	mustChange                          bool
+	groups                              []int
 	place
 }
 
@@ -136,7 +137,7 @@ func (mc *machine) userCreate(n *newUser) *call {
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			u, err := s.Users().Create(ctx, a, usermgmt.NewUser{Kind: n.kind, OwnerUnit: at(s.units, n.unit), Username: n.username,
 				Email: n.email, FirstName: n.first, LastName: n.last, Title: n.title, Responsible: at(s.users, n.responsible),
-				Password: n.password, MustChange: n.mustChange, NewMembership: s.place(&n.place)})
+				Password: n.password, MustChange: n.mustChange, Groups: all(s.groups, n.groups), NewMembership: s.place(&n.place)})
 			if err != nil {
 				return "", err
 			}
@@ -169,11 +170,15 @@ func (mc *machine) expectCreate(a *actor, n *newUser) (string, error) {
 	if !m.unitInScope(a, "user.create", org, n.unit) {
 		return "", usermgmt.ErrPermission
 	}
-	bad := !u.wellFormed() || !m.responds(u)
+	bad, err := m.wear(a, nil, u, n.groups)
+	if err != nil {
+		return "", err
+	}
+	bad = bad || !u.wellFormed() || !m.responds(u)
 	if n.password != "" && (u.kind == usermgmt.KindService || !passwordOK(&m.orgs[org].policy, n.password)) {
 		bad = true
 	}
-	bad, err := m.checkPlace(a, i, u, org, nil, &p, "user.create", bad)
+	bad, err = m.checkPlace(a, i, u, org, nil, &p, "user.create", bad)
 	switch {
 	case err != nil:
 		return "", err
@@ -206,26 +211,32 @@ func (m *model) join(user, org int, p *place) {
 
 func (m *model) userText(i int) string {
 	u := m.users[i]
-	return fmt.Sprintf("user%d %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, version %d, made %s", i, u.kind, u.username,
+	return fmt.Sprintf("user%d %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, version %d, made %s, groups %s", i, u.kind, u.username,
 		u.email, u.first, u.last, u.title, name("org", u.home), name("unit", u.unit), name("user", u.responsible), u.enabled, u.deactivated, u.version,
-		u.created.Format(time.RFC3339))
+		u.created.Format(time.RFC3339), names("group", u.groups))
 }
 
 func (s *system) userText(u *usermgmt.User) string {
-	return fmt.Sprintf("%s %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, version %d, made %s", of(s, u.ID), u.Kind, u.Username,
+	return fmt.Sprintf("%s %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, version %d, made %s, groups %s", of(s, u.ID), u.Kind, u.Username,
 		u.Email, u.FirstName, u.LastName, u.Title, of(s, u.Org), of(s, u.OwnerUnit), of(s, u.Responsible), u.Enabled, !u.DeactivatedAt.IsZero(), u.Version,
-		u.CreatedAt.Format(time.RFC3339))
+		u.CreatedAt.Format(time.RFC3339), ofAll(s, u.Groups))
 }
 
 // userChange is what changes of a user; nil leaves a field alone.
-type userChange struct{ username, email, last, title *string }
+type userChange struct {
+	username, email, last, title *string
+	groups                       *[]int
+}
 
 func (mc *machine) userUpdate(user int, version int64, c userChange) *call {
 	return &call{name: "users.update", verb: "user.update",
 		expect: func(a *actor) (string, error) { return mc.expectUpdate(a, user, version, &c) },
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			u, err := s.Users().Update(ctx, a, at(s.users, user), version,
-				usermgmt.UserUpdate{Username: c.username, Email: c.email, LastName: c.last, Title: c.title})
+			to := usermgmt.UserUpdate{Username: c.username, Email: c.email, LastName: c.last, Title: c.title}
+			if c.groups != nil {
+				to.Groups = ptr(all(s.groups, *c.groups))
+			}
+			u, err := s.Users().Update(ctx, a, at(s.users, user), version, to)
 			if err != nil {
 				return "", err
 			}
@@ -236,7 +247,7 @@ func (mc *machine) userUpdate(user int, version int64, c userChange) *call {
 func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange) (string, error) {
 	m := mc.model
 	allowed := false
-	if user == a.subject && c.username == nil && c.email == nil {
+	if user == a.subject && c.username == nil && c.email == nil && c.groups == nil {
 		m.on("user", fmt.Sprint("user", user), m.users[user].home)
 		if a.org != m.users[user].home {
 			return "", usermgmt.ErrPermission
@@ -255,6 +266,15 @@ func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange
 	for to, value := range map[*string]*string{&u.username: c.username, &u.email: c.email, &u.last: c.last, &u.title: c.title} {
 		if value != nil {
 			*to = *value
+		}
+	}
+	if c.groups != nil {
+		unknown, err := m.wear(a, m.users[user].groups, &u, *c.groups)
+		switch {
+		case err != nil:
+			return "", err
+		case unknown:
+			return "", usermgmt.ErrInvalid
 		}
 	}
 	if !u.wellFormed() {

@@ -48,6 +48,9 @@ func (mc *machine) build() {
 		}
 	}
 	mc.must(mc.createApp())
+	for _, title := range []string{"group 0", "Ögroup 1", "Group 2"} {
+		mc.must(mc.groupCreate(title, ""))
+	}
 	for i, g := range [][]usermgmt.Grant{
 		{{Permission: "deal.*", Scope: usermgmt.ScopeTeam}, {Permission: "shop.view", Scope: usermgmt.ScopeDivision},
 			{Permission: "user.view", Scope: usermgmt.ScopeHierarchy}},
