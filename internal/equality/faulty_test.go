@@ -245,8 +245,12 @@ var mutants = []struct {
 		}
 		return set, unset
 	}}},
-	{"a member's setting that stays", 1, faults{memberSettings: func(set map[string]usermgmt.SettingValue, _ []string) (map[string]usermgmt.SettingValue, []string) {
-		return set, nil
+	{"a member's setting by nobody", 1, faults{memberSettings: func(set map[string]usermgmt.SettingValue, unset []string) (map[string]usermgmt.SettingValue, []string) {
+		for key, v := range set {
+			v.By = usermgmt.UserID{}
+			set[key] = v
+		}
+		return set, unset
 	}}},
 	{"a link as often as it is asked for", 5, faults{putToken: func(_ *usermgmt.Token, since *time.Time) { *since = time.Time{} }}},
 	{"a link that leaves the one before", 7, faults{putToken: func(t *usermgmt.Token, since *time.Time) {

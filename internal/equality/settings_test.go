@@ -277,7 +277,7 @@ func (mc *machine) drawWhose(a *actor) whose {
 	switch mc.weighted("level", 48, 32, 20) {
 	case 0:
 		w.user = mc.pickUser(a)
-		switch mc.weighted("whom", 40, 30, 30) {
+		switch mc.weighted("whom", 35, 25, 40) {
 		case 1:
 			if a.subject != none {
 				w.org, w.user = none, a.subject
@@ -323,11 +323,15 @@ func (mc *machine) drawSettingChange(at settingsAt) usermgmt.SettingChange {
 		}
 	}
 	c := usermgmt.SettingChange{Key: s.key, Value: sample(mc, "value", s.good)}
-	switch mc.weighted("what", 68, 24, 8) {
+	back := 20
+	if len(mc.settings[at]) > 0 {
+		back = 45
+	}
+	switch mc.weighted("what", 60, back, 8) {
 	case 1:
 		c.UseDefault = true
 		for _, s := range knownSettings {
-			if _, there := mc.settings[at][s.key]; there && mc.chance("is set", 60) {
+			if _, there := mc.settings[at][s.key]; there && mc.chance("is set", 80) {
 				c.Key = s.key
 			}
 		}

@@ -158,7 +158,7 @@ var stepKinds = []kind{
 		org := mc.pick("org", 2)
 		return mc.orgEnable(org, mc.version(mc.orgs[org].version), mc.chance("enable", 75))
 	}, nil},
-	{"settings.change", 14, false, func(mc *machine, a *actor) *call { return mc.drawSettingsChange(a) }, nil},
+	{"settings.change", 14, false, func(mc *machine, a *actor) *call { return mc.drawSettingsChange(a) }, anySession},
 	{"settings.read", 9, true, func(mc *machine, a *actor) *call { return mc.drawSettingsRead(a) }, nil},
 	{"groups.create", 9, false, func(mc *machine, _ *actor) *call { return mc.groupCreate(mc.pickGroupName(), mc.pickDescription()) }, changesSharedGroups},
 	{"groups.update", 9, false, func(mc *machine, _ *actor) *call { return mc.drawGroupUpdate() }, changesSharedGroups},
