@@ -126,6 +126,10 @@ func (mc *machine) login(login, password string, org, app int) *call {
 				m.release(user, &p)
 				return refuse(usermgmt.ErrPermission)
 			}
+			if !m.seatFor(user, in, m.evicted(user)) {
+				m.release(user, &p)
+				return refuse(usermgmt.ErrLimit)
+			}
 			if !u.temporary.IsZero() { // works once
 				u.temporary, u.mustChange = time.Time{}, true
 				u.epoch++
@@ -208,28 +212,37 @@ func (m *model) chooseApp(user, org, want int) (int, bool) {
 func (m *model) open(user, org, app int) int {
 	u := m.users[user]
 	policy := m.policy(u.home)
-	if policy.MaxSessions > 0 {
-		var own []int
-		for i, s := range m.sessions {
-			if !s.ended && s.user == user && s.kind != usermgmt.SessionProxy {
-				own = append(own, i)
-			}
-		}
-		slices.Reverse(own) // newest first
-		if len(own) >= policy.MaxSessions {
-			for _, i := range own[policy.MaxSessions-1:] {
-				m.endSession(i, none, "too many sessions")
-			}
-		}
+	for _, i := range m.evicted(user) {
+		m.endSession(i, none, "too many sessions")
 	}
 	var pending usermgmt.Step
 	if u.mustChange {
 		pending = usermgmt.StepPassword
 	}
 	m.sessions = append(m.sessions, &session{kind: usermgmt.SessionLogin, pending: pending, user: user, org: org, app: app, operator: none, parent: none, token: m.tokens,
-		epoch: m.sessionEpoch(user, org), idle: policy.SessionIdle, created: m.now, seen: m.now, expires: m.now.Add(policy.SessionLifetime)})
+		licence: u.in[org].licence, epoch: m.sessionEpoch(user, org), idle: policy.SessionIdle, created: m.now, seen: m.now, expires: m.now.Add(policy.SessionLifetime)})
 	m.tokens++
 	return len(m.sessions) - 1
+}
+
+// ownSessions are those of the user that have not ended, newest first.
+func (m *model) ownSessions(user int) (own []int) {
+	for i, s := range m.sessions {
+		if !s.ended && s.user == user && s.kind != usermgmt.SessionProxy {
+			own = append(own, i)
+		}
+	}
+	slices.Reverse(own)
+	return own
+}
+
+// evicted are the sessions that have to make room for a new one of the user.
+func (m *model) evicted(user int) []int {
+	most, own := m.policy(m.users[user].home).MaxSessions, m.ownSessions(user)
+	if most <= 0 || len(own) < most {
+		return nil
+	}
+	return own[most-1:]
 }
 
 func (mc *machine) logout() *call {
@@ -278,6 +291,10 @@ func (mc *machine) passwordChange(current, next string) *call {
 				if chosen, ok := m.chooseApp(user, a.org, a.app); ok {
 					app = chosen
 				}
+			}
+			if a.door == usermgmt.DoorSession && !m.seatFor(user, a.org, m.ownSessions(user)) { // all of which end first
+				m.release(user, &p)
+				return "", usermgmt.ErrLimit
 			}
 			m.newPassword(user, next, false)
 			m.endSessions(user, none, none, "password changed")

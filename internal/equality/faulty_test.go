@@ -34,6 +34,7 @@ type faults struct {
 	keep                        func(keep usermgmt.SessionID) usermgmt.SessionID
 	recordLogin                 func(ctx context.Context, s usermgmt.Store, user usermgmt.UserID, at time.Time) error
 	putKey                      func(k *usermgmt.APIKey)
+	createSession               func(s *usermgmt.Session)
 	listGroups                  func(q *usermgmt.ListQuery)
 	putSettings, memberSettings settingFault
 
@@ -168,7 +169,7 @@ var mutants = []struct {
 			return !strings.Contains(strings.Join(lines, "\n"), q.Search)
 		}), err
 	}}},
-	{"a filter that counts assignments which have ended", 8, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	{"a filter that counts assignments which have ended", 52, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		if q.Visible != nil {
 			f := *q.Visible
 			f.At = time.Time{}
@@ -233,6 +234,7 @@ var mutants = []struct {
 	{"ending all sessions with one's own", 23, faults{keep: func(usermgmt.SessionID) usermgmt.SessionID { return usermgmt.SessionID{} }}},
 	{"a login that leaves the count", 16, faults{recordLogin: func(context.Context, usermgmt.Store, usermgmt.UserID, time.Time) error { return nil }}},
 	{"a key that forgets what it is narrowed to", 13, faults{putKey: func(k *usermgmt.APIKey) { k.Permissions = nil }}},
+	{"a session that takes no floating seat", 35, faults{createSession: func(s *usermgmt.Session) { s.Licence = "" }}},
 	{"a filter by a group that keeps everybody", 1, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		q.Group = usermgmt.GroupID{}
 		return s.ListUsers(ctx, q)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/usermgmt/usermgmt"
@@ -233,7 +234,7 @@ func (s *system) listText(l *usermgmt.ProxyList) string {
 	return fmt.Sprintf("%s in %s restricted %t to %s and %s, version %d", of(s, l.Operator), of(s, l.Org), l.Restricted, ofAll(s, l.Users), ofAll(s, l.Teams), l.Version)
 }
 
-func (mc *machine) setPool(org int, licence string, size, overdraft int) *call {
+func (mc *machine) setPool(org int, licence string, size, overdraft int, floating bool) *call {
 	return &call{name: "licences.set_pool", verb: "licence.set_pool",
 		expect: func(a *actor) (string, error) {
 			m := mc.model
@@ -248,13 +249,13 @@ func (mc *machine) setPool(org int, licence string, size, overdraft int) *call {
 				return "", usermgmt.ErrInvalid
 			}
 			p := m.poolOf(org, licence)
-			p.size, p.overdraft = max(size, -1), overdraft
+			p.size, p.overdraft, p.floating = max(size, -1), overdraft, floating
 			m.record(a, "licence.set_pool")
 			return "", nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			return "", s.Licences().SetPool(ctx, a, at(s.orgs, org), usermgmt.LicenceType(licence),
-				usermgmt.PoolTerms{Size: size, Overdraft: overdraft})
+				usermgmt.PoolTerms{Size: size, Overdraft: overdraft, Floating: floating})
 		}}
 }
 
@@ -268,15 +269,15 @@ func (mc *machine) poolReport(org int) *call {
 			if err := m.needIn(a, "licence.view", org); err != nil {
 				return "", err
 			}
-			return m.poolText(org), nil
+			return m.reportText(org), nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			list, err := s.Licences().Report(ctx, a, at(s.orgs, org))
-			pools := make([]usermgmt.LicencePool, len(list))
-			for i := range list {
-				pools[i] = list[i].LicencePool
+			var out []string
+			for _, p := range list {
+				out = append(out, fmt.Sprintf("%s %d over by %d", s.poolText([]usermgmt.LicencePool{p.LicencePool}), p.InUse, p.Over))
 			}
-			return s.poolText(pools), err
+			return strings.Join(out, "\n"), err
 		}}
 }
 
@@ -284,7 +285,7 @@ func (m *model) poolText(org int) string {
 	var out []string
 	for k, p := range m.pools {
 		if k.org == org {
-			out = append(out, fmt.Sprintf("%s %d of %d+%d", k.licence, p.used, p.size, p.overdraft))
+			out = append(out, fmt.Sprintf("%s %d of %d+%d floating %t", k.licence, p.used, p.size, p.overdraft, p.floating))
 		}
 	}
 	slices.Sort(out)
@@ -294,7 +295,7 @@ func (m *model) poolText(org int) string {
 func (s *system) poolText(list []usermgmt.LicencePool) string {
 	var out []string
 	for _, p := range list {
-		out = append(out, fmt.Sprintf("%s %d of %d+%d", p.Type, p.Used, p.Size, p.Overdraft))
+		out = append(out, fmt.Sprintf("%s %d of %d+%d floating %t", p.Type, p.Used, p.Size, p.Overdraft, p.Floating))
 	}
 	return fmt.Sprint(out)
 }

@@ -106,6 +106,7 @@ type (
 		reason                 string // why it ended
 		epoch, operatorEpoch   int64
 		idle                   time.Duration
+		licence                string // the pool that it takes a seat of, if that floats
 		created, seen, expires time.Time
 	}
 	apiKey struct {
@@ -123,7 +124,10 @@ type (
 		org     int
 		licence string
 	}
-	seats struct{ size, overdraft, used int }
+	seats struct {
+		size, overdraft, used int
+		floating              bool
+	}
 	// logEntry is what the model says of an audit entry.
 	logEntry struct {
 		verb, outcome, door    string
@@ -372,7 +376,7 @@ func (m *model) poolOf(org int, licence string) *seats {
 // free reports whether the pool has a seat left.
 func (m *model) free(org int, licence string) bool {
 	p := m.pools[pool{org, licence}]
-	return p == nil || p.size < 0 || p.used < p.size+p.overdraft
+	return p == nil || p.floating || p.size < 0 || p.used < p.size+p.overdraft
 }
 
 // lastAdministrator reports whether an organization of the user's (or the one)

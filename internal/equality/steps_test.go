@@ -145,13 +145,15 @@ var stepKinds = []kind{
 	{"proxy.set_grants", 9, false, func(mc *machine, a *actor) *call { return mc.drawProxyGrants(a) }, nil},
 	{"licences.set_pool", 9, false, func(mc *machine, a *actor) *call {
 		org := mc.pick("org", 2)
-		used := 0
-		if p := mc.pools[pool{org, "platform"}]; p != nil {
+		used, floating := 0, mc.chance("floating", 40)
+		if p := mc.pools[pool{org, "platform"}]; floating {
+			used = 1 + len(mc.holders(org, "platform", nil))
+		} else if p != nil {
 			used = p.used
 		}
 		licence, more := mc.pickLicence(), mc.pick("more", 5)
 		overdraft := more / 4 // of the same number of seats
-		return mc.setPool(org, licence, used+more-2-overdraft, overdraft)
+		return mc.setPool(org, licence, used+more-2-overdraft, overdraft, floating)
 	}, nil},
 	{"licences.report", 9, true, func(mc *machine, a *actor) *call { return mc.poolReport(mc.orgOrOwn(a)) }, nil},
 	{"orgs.set_enabled", 9, false, func(mc *machine, a *actor) *call {

@@ -76,8 +76,8 @@ func (mc *machine) build() {
 	mc.must(mc.userCreate(service))
 	guest := &place{enabled: true, profile: regular, roles: []heldRole{{role: 2}}, teams: []heldTeam{{team: 7}}, primary: 7, units: []int{7}, app: none, licence: "platform"}
 	mc.must(mc.memberAdd(4, 1, guest))
-	mc.must(mc.setPool(0, "platform", 13, 0))
-	mc.must(mc.setPool(1, "platform", 9, 0))
+	mc.must(mc.setPool(0, "platform", 13, 0, false))
+	mc.must(mc.setPool(1, "platform", 9, 0, false))
 }
 
 func (mc *machine) plainUser(i, org, unit, profile, team, role int) *newUser {
