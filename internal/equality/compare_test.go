@@ -99,7 +99,7 @@ func (m *model) state() []string {
 	for _, e := range m.access {
 		add("%s in org%d: %s %s to %d roles, version %d", name("app", e.app), e.org, name("user", e.user), name("team", e.team), len(e.roles), e.version)
 	}
-	return append(append(out, m.settingLines()...), m.groupLines()...)
+	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines())
 }
 
 // found is the same of a store, read row by row.
@@ -143,6 +143,7 @@ func (mc *machine) found(s *system) []string {
 	out = append(out, mc.foundGroups(s)...)
 	for _, org := range s.orgs {
 		out = append(out, mc.foundSettings(s, org)...)
+		out = append(out, mc.foundInvitations(s, org)...)
 		teams, err := st.ListTeams(ctx, org, usermgmt.ListQuery{Limit: 1000})
 		must(err)
 		for i := range teams {

@@ -39,6 +39,7 @@ type faults struct {
 	putSettings, memberSettings settingFault
 
 	putToken func(t *usermgmt.Token, since *time.Time)
+	invitationFaults
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -169,7 +170,7 @@ var mutants = []struct {
 			return !strings.Contains(strings.Join(lines, "\n"), q.Search)
 		}), err
 	}}},
-	{"a filter that counts assignments which have ended", 52, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	{"a filter that counts assignments which have ended", 86, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		if q.Visible != nil {
 			f := *q.Visible
 			f.At = time.Time{}
@@ -260,6 +261,15 @@ var mutants = []struct {
 			t.Key += t.ID.String()
 		}
 	}}},
+	{"an invitation that forgets units of its plan", 2, faults{invitationFaults: invitationFaults{putInvitation: func(i *usermgmt.Invitation) {
+		i.Plan.Units = nil
+	}}}},
+	{"an expired invitation that was revoked", 12, faults{invitationFaults: invitationFaults{endInvitation: func(o *usermgmt.InvitationOutcome, _ *time.Time) {
+		*o = usermgmt.InvitationRevoked
+	}}}},
+	{"a list of invitations that begins anew", 12, faults{invitationFaults: invitationFaults{listInvitations: func(_ *bool, q *usermgmt.ListQuery) {
+		q.After = usermgmt.Position{}
+	}}}},
 }
 
 // hunt runs a machine with a seed for some steps, and tells what it found and

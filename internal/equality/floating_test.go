@@ -48,7 +48,8 @@ func (m *model) reportText(org int) string {
 		if p.size >= 0 {
 			over = max(0, used-p.size)
 		}
-		out = append(out, fmt.Sprintf("[%s %d of %d+%d floating %t] %d over by %d", k.licence, p.used, p.size, p.overdraft, p.floating, used, over))
+		out = append(out, fmt.Sprintf("[%s %d of %d+%d floating %t] %d over by %d, reserved %d", k.licence, p.used, p.size, p.overdraft, p.floating, used, over,
+			m.reserved(org)[k.licence]))
 	}
 	slices.Sort(out)
 	return strings.Join(out, "\n")

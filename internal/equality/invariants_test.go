@@ -60,6 +60,11 @@ func (mc *machine) invariants(s *system) {
 		if admins == 0 {
 			broken("I-02", "org%d has no active administrator", k)
 		}
+		asked, err := st.ListInvitations(ctx, org, true, usermgmt.ListQuery{Limit: 1000})
+		must(err)
+		for _, i := range asked { // holds the seat until it ends
+			holders[i.Licence]++
+		}
 		pools, err := st.ListPools(ctx, org)
 		must(err)
 		for _, p := range pools {

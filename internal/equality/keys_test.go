@@ -275,7 +275,7 @@ func (mc *machine) poolReport(org int) *call {
 			list, err := s.Licences().Report(ctx, a, at(s.orgs, org))
 			var out []string
 			for _, p := range list {
-				out = append(out, fmt.Sprintf("%s %d over by %d", s.poolText([]usermgmt.LicencePool{p.LicencePool}), p.InUse, p.Over))
+				out = append(out, fmt.Sprintf("%s %d over by %d, reserved %d", s.poolText([]usermgmt.LicencePool{p.LicencePool}), p.InUse, p.Over, p.Reserved))
 			}
 			return strings.Join(out, "\n"), err
 		}}

@@ -14,7 +14,8 @@ import (
 // link is the right to do one thing once, which a mail carries to its user.
 type link struct {
 	purpose          usermgmt.TokenPurpose
-	user             int
+	user             int // none of an invitation to an organization
+	invitation       int
 	mail             string // the kind of its mail
 	username, email  string // the keys of the user at its making
 	address          string
@@ -46,19 +47,22 @@ func (m *model) putLink(user int, purpose usermgmt.TokenPurpose, mail string, li
 
 // good reports whether a link works, or its mail is still worth sending.
 func (m *model) good(l *link) bool {
+	if l.purpose == usermgmt.TokenJoin {
+		return !l.used && !l.replaced && m.now.Before(l.expires) && m.invitations[l.invitation].pending(m.now)
+	}
 	u := m.users[l.user]
 	username, _ := usernameKey(u.username)
 	return !l.used && !l.replaced && m.now.Before(l.expires) && u.enabled && !u.deactivated && l.username == username &&
 		l.email == addressKey(u.email) && l.epoch == u.epoch && (l.purpose == usermgmt.TokenTemporary || l.logins == u.logins)
 }
 
-// linkWith is the link that a secret opens now; nil for none. A temporary
-// password is no link.
+// linkWith is the link of a user that a secret opens now; nil for none. A
+// temporary password is no link.
 func (m *model) linkWith(secret int) *link {
 	if secret >= len(m.secrets) {
 		return nil
 	}
-	if l := m.links[m.secrets[secret]]; l.purpose != usermgmt.TokenTemporary && m.good(l) {
+	if l := m.links[m.secrets[secret]]; l.purpose != usermgmt.TokenTemporary && l.purpose != usermgmt.TokenJoin && m.good(l) {
 		return l
 	}
 	return nil

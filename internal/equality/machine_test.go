@@ -27,6 +27,7 @@ type system struct {
 	profiles []usermgmt.ProfileID
 	apps     []usermgmt.ApplicationID
 	groups   []usermgmt.GroupID
+	invited  []usermgmt.InvitationID
 	sessions []usermgmt.SessionID
 	tokens   []string
 	keys     []string // in clear text

@@ -158,7 +158,8 @@ type model struct {
 	tokens       int
 	keys         []*apiKey
 	links        []*link
-	secrets      []int                 // the link of each secret that was mailed
+	secrets      []int // the link of each secret that was mailed
+	invitations  []*invitation
 	lists        map[[2]int]*proxyList // by operator and organization
 	pools        map[pool]*seats
 	settings     map[settingsAt]map[string]setValue
