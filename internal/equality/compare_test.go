@@ -68,7 +68,7 @@ func (m *model) state() []string {
 			}
 			for _, k := range m.keys {
 				if k.alive && k.user == i && k.org == org {
-					add("key of user%d in org%d until %s, used %s, for %d", i, org, text(k.expires), text(k.used), len(k.narrow))
+					add("key of user%d in org%d until %s, used %s, for %d, the one before until %s", i, org, text(k.expires), text(k.used), len(k.narrow), text(k.grace))
 				}
 			}
 		}
@@ -136,7 +136,8 @@ func (mc *machine) found(s *system) []string {
 				add("%s", s.listText(&l))
 			}
 			if k, err := st.APIKeyOf(ctx, id, org); err == nil {
-				add("key of %s in %s until %s, used %s, for %d", of(s, id), of(s, org), text(k.ExpiresAt), text(k.LastUsedAt), len(k.Permissions))
+				add("key of %s in %s until %s, used %s, for %d, the one before until %s", of(s, id), of(s, org), text(k.ExpiresAt), text(k.LastUsedAt), len(k.Permissions),
+					text(k.PreviousUntil))
 			}
 		}
 	}

@@ -39,6 +39,7 @@ type faults struct {
 	putSettings, memberSettings settingFault
 
 	putToken func(t *usermgmt.Token, since *time.Time)
+	withdraw func(ctx context.Context, s usermgmt.Store, hash [32]byte) (bool, error)
 	invitationFaults
 }
 
@@ -135,6 +136,13 @@ func (f faulty) PutToken(ctx context.Context, t usermgmt.Token, since time.Time)
 		f.putToken(&t, &since)
 	}
 	return f.Store.PutToken(ctx, t, since)
+}
+
+func (f faulty) WithdrawAPIKey(ctx context.Context, hash [32]byte) (bool, error) {
+	if f.withdraw != nil {
+		return f.withdraw(ctx, f.Store, hash)
+	}
+	return f.Store.WithdrawAPIKey(ctx, hash)
 }
 
 // mutants are faults that a store could have. One that a single caller cannot
@@ -255,6 +263,17 @@ var mutants = []struct {
 		}
 		return set, unset
 	}}},
+	{"a key that works on after its time of grace", 0, faults{putKey: func(k *usermgmt.APIKey) {
+		if !k.PreviousUntil.IsZero() {
+			k.PreviousUntil = k.PreviousUntil.Add(time.Hour)
+		}
+	}}},
+	{"a leak that leaves a key in its time of grace", 0, faults{withdraw: func(ctx context.Context, s usermgmt.Store, hash [32]byte) (bool, error) {
+		if view, err := s.APIKeyByHash(ctx, hash); err == nil && view.Key.PreviousHash == hash {
+			return true, nil
+		}
+		return s.WithdrawAPIKey(ctx, hash)
+	}}},
 	{"a link as often as it is asked for", 5, faults{putToken: func(_ *usermgmt.Token, since *time.Time) { *since = time.Time{} }}},
 	{"a link that leaves the one before", 7, faults{putToken: func(t *usermgmt.Token, since *time.Time) {
 		if since.IsZero() {
@@ -296,7 +315,7 @@ func hunt(tb testing.TB, seed, limit int, f faults) (text string, steps int) {
 // with the same seeds each time, within a bounded number of steps. Where the
 // drawing of steps has changed since a seed was noted, others follow it.
 func TestMutantsAreFound(t *testing.T) {
-	const runs, limit = 40, 400
+	const runs, limit = 100, 400
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			sum := 0

@@ -197,7 +197,7 @@ func (mc *machine) credentials(s *system, broken func(i, format string, args ...
 	}
 	owners := map[string]bool{}
 	for i, k := range s.keys {
-		if mc.keys[i].alive && mc.verifyKey(i) != nil {
+		if mc.verifyKey(i) != nil {
 			continue
 		}
 		if _, err := s.Auth().APIKey(mc.ctx, k, origin); err == nil {

@@ -21,21 +21,10 @@ func (mc *machine) keyGenerate(user, org int, life time.Duration, narrow []strin
 			if org == none {
 				org = a.org
 			}
-			if a.door == usermgmt.DoorProxy || a.door == usermgmt.DoorAPIKey {
-				return "", usermgmt.ErrPermission
-			}
-			if err := m.member(user, org); err != nil {
+			if err := m.keyHolder(a, user, org); err != nil {
 				return "", err
 			}
 			u := m.users[user]
-			if user != a.subject {
-				if err := m.need(a, "user.manage_api_key", "user.view", m.personIn(user, org)); err != nil {
-					return "", err
-				}
-				if m.stronger(a, user, org) != nil {
-					return "", usermgmt.ErrPermission
-				}
-			}
 			bad := life < 0
 			for _, p := range narrow {
 				_, ok := m.number[p]
@@ -48,7 +37,7 @@ func (mc *machine) keyGenerate(user, org int, life time.Duration, narrow []strin
 				return "", usermgmt.ErrConflict
 			}
 			m.dropKey(user, org) // the one before stops working
-			m.keys = append(m.keys, &apiKey{user: user, org: org, alive: true, narrow: narrow, expires: expires})
+			m.keys = append(m.keys, &apiKey{user: user, org: org, alive: true, narrow: narrow, created: m.now, expires: expires, previous: none})
 			m.record(a, "api_key.generate")
 			return fmt.Sprintf("key of user%d in org%d until %s", user, org, text(expires)), nil
 		},

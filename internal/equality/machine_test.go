@@ -416,7 +416,7 @@ func (mc *machine) verify(w who) (*actor, []usermgmt.Actor) {
 		}
 	}
 	if a != nil && w.door == usermgmt.DoorAPIKey {
-		if k := mc.keys[w.key]; k.used.Before(mc.now.Add(-time.Hour)) {
+		if k := mc.keys[mc.keyNow(w.key)]; k.used.Before(mc.now.Add(-time.Hour)) {
 			k.used = mc.now
 		}
 	}

@@ -114,6 +114,9 @@ type (
 		alive         bool
 		narrow        []string
 		expires, used time.Time
+		created       time.Time
+		previous      int       // the key whose place it took, while that is known
+		grace         time.Time // until when that one works
 	}
 	proxyList struct {
 		restricted   bool
@@ -269,8 +272,12 @@ func (m *model) onList(operator, target, org int) bool {
 }
 
 func (m *model) verifyKey(i int) *actor {
-	k := m.keys[i]
-	if !k.alive || !k.expires.IsZero() && !m.now.Before(k.expires) || !m.enters(k.user, k.org, true, false) ||
+	j := m.keyNow(i)
+	if j == none {
+		return nil
+	}
+	k := m.keys[j]
+	if i != j && !m.now.Before(k.grace) || !k.expires.IsZero() && !m.now.Before(k.expires) || !m.enters(k.user, k.org, true, false) ||
 		m.users[k.user].mustChange || m.users[k.user].shut() {
 		return nil
 	}

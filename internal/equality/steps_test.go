@@ -248,7 +248,7 @@ func (mc *machine) pickWho(by func(*machine, *actor) bool) who {
 		}
 	}
 	for i, k := range mc.keys {
-		if k.alive && mc.enters(k.user, k.org, true, false) {
+		if mc.keyNow(i) != none && mc.enters(k.user, k.org, true, false) {
 			keys = append(keys, i)
 		}
 	}
@@ -342,7 +342,7 @@ func (mc *machine) pickPartial(other who) who {
 func (mc *machine) once() {
 	mc.step++
 	var weights []int
-	kinds := slices.Concat(stepKinds, linkKinds, invitationKinds)
+	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds)
 	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}
