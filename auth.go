@@ -375,8 +375,10 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 			}
 		}
 		result.PasswordExpiresAt = m.expiresAt(&fresh.User, &fresh.Credential, m.policyOf(&p.org))
+		home := w.org
 		w.org = result.Session.Org
 		w.record(nil, nil)
+		w.org = home // whose entry it is if the store refuses only now
 		return w.flush(ctx)
 	})
 	if err == nil {

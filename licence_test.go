@@ -77,6 +77,26 @@ func TestFloatingSeatsAreHeldWhileLoggedIn(t *testing.T) {
 	assert.Equal(t, 2, poolOf(t, e, flex).InUse)
 }
 
+// A guest who finds no seat is refused, and that is the home organization's entry,
+// as every refused login is: whenever it is that a store says so.
+func TestARefusedSeatIsAnEntryOfTheHomeOrganization(t *testing.T) {
+	t.Parallel()
+	e := flexEnv(t, 1, 1)
+	ctx := t.Context()
+	other := e.AddOrg("Other")
+	require.NoError(t, e.Licences().SetPool(ctx, e.Root(), other.Organization.ID, flex, usermgmt.PoolTerms{Floating: true}))
+	_, err := e.Members().Add(ctx, e.Root(), named(t, e, "user0").User.ID, other.Organization.ID, usermgmt.NewMembership{Licence: flex,
+		Profile: e.Profile(usermgmt.ProfileRegularUser), PrimaryTeam: other.RootTeam.ID, Roles: []usermgmt.RoleAssignment{{Role: e.Regular.ID}}})
+	require.NoError(t, err)
+	e.AsIn(named(t, e, "user0").User.ID, other.Organization.ID) // whose rights are known then, so that nothing is read after the seat
+	_, err = e.Auth().Login(ctx, usermgmt.LoginRequest{Name: "user0", Password: usermgmttest.Password, Org: other.Organization.ID, Origin: here})
+	require.ErrorIs(t, err, usermgmt.ErrLimit)
+	entries, err := e.Store.ListAudit(ctx, usermgmt.AuditQuery{Verb: "auth.login", Outcome: usermgmt.OutcomeRefused, Limit: 5})
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	assert.Equal(t, e.Organization.ID, entries[0].Org)
+}
+
 // Nothing has to give a seat back: what crashes or goes home idles out.
 func TestFloatingSeatsAreFreeWhenSessionsIdleOut(t *testing.T) {
 	t.Parallel()
