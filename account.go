@@ -153,7 +153,8 @@ type Session struct {
 	// Parked sessions wait for a proxy session's end; their token is void.
 	Parked bool
 	// Licence is the pool of whose seats the session holds one, if that pool
-	// floats; empty for sessions that never take any.
+	// floats; empty for sessions that never take any, and for whoever lacks
+	// [PermLicenceView] with scope System.
 	Licence LicenceType
 	// Epoch and OperatorEpoch are, at its making, the sum of the credential epoch
 	// and the organization's epoch. Both only grow, so an equal sum means that

@@ -231,6 +231,13 @@ func TestLicenceTypesAreAMatterOfTheProviderOrganization(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, site, mem.Licence, "an edit that does not see it leaves it alone")
 
+	assert.Empty(t, e.Login("ann").Session.Licence)
+	sessions, err := e.Sessions().List(ctx, admin, ann.ID)
+	require.NoError(t, err)
+	require.Len(t, sessions, 1)
+	assert.Empty(t, sessions[0].Licence, "nor in sessions")
+	assert.Equal(t, platform, e.Login("root").Session.Licence)
+
 	export := func(a usermgmt.Actor) string {
 		var b strings.Builder
 		_, err := e.Exports().CSV(ctx, a, &b, usermgmt.ExportOptions{Org: beta.Organization.ID, Fields: []string{"username", "licence"}})
@@ -250,4 +257,36 @@ func TestLicenceTypesAreAMatterOfTheProviderOrganization(t *testing.T) {
 	}
 	assert.True(t, licences(root)["site"])
 	assert.Equal(t, map[string]bool{"": true}, licences(admin), "nor in the audit log")
+}
+
+// A pool that becomes smaller takes the seat of nobody who goes on with a session.
+func TestWhoeverHoldsAFloatingSeatGoesOnWithIt(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: ptr(func() usermgmt.Policy {
+		p := usermgmt.PolicyNIST()
+		p.MaxSessions = 1
+		return p
+	}())})
+	ctx, root := t.Context(), e.Root()
+	for _, name := range []string{"ann", "bob"} {
+		e.AddUser(name, func(n *usermgmt.NewUser) { n.Licence = usermgmt.LicenceSite })
+	}
+	size := func(n int) {
+		require.NoError(t, e.Licences().SetPool(ctx, root, e.Organization.ID, usermgmt.LicenceSite, usermgmt.PoolTerms{Size: n, Floating: true}))
+	}
+	size(2)
+	ann := e.Login("ann")
+	e.Login("bob")
+	size(1)
+	entered, err := e.Auth().Enter(ctx, ann.Actor, usermgmt.EnterRequest{})
+	require.NoError(t, err)
+	changed, err := e.Passwords().Change(ctx, entered.Actor, usermgmt.PasswordChange{Current: usermgmttest.Password, New: "Another-Long-7-Phrase"})
+	require.NoError(t, err)
+	proved, err := e.Auth().StepUp(ctx, changed.Actor, usermgmt.StepUpRequest{Password: "Another-Long-7-Phrase"})
+	require.NoError(t, err)
+	_, err = e.Auth().Session(ctx, proved.Token.Reveal(), here)
+	require.NoError(t, err)
+	require.NoError(t, e.Auth().Logout(ctx, proved.Actor))
+	_, err = login(e, t, "ann", "Another-Long-7-Phrase")
+	require.ErrorIs(t, err, usermgmt.ErrLimit, "a further seat is not given")
 }

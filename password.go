@@ -280,14 +280,16 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		if err := proof.takeBack(ctx, w.tx, w.now); err != nil {
 			return err
 		}
-		if _, err := w.tx.EndSessions(ctx, acc.User.ID, OrgID{}, SessionID{}, w.now, "password changed"); err != nil {
-			return err
+		var keep SessionID
+		if w.v.door == DoorSession { // it begins before the others end, so that it has their floating seat
+			result, err = w.openSession(ctx, &acc.User, proof, token, sessionRequest{org: w.v.org, app: w.v.app, stay: true,
+				pending: pending, origin: w.v.origin})
+			if err != nil {
+				return err
+			}
+			keep = result.Session.ID
 		}
-		if w.v.door != DoorSession {
-			return nil
-		}
-		result, err = w.openSession(ctx, &acc.User, proof, token, sessionRequest{org: w.v.org, app: w.v.app, stay: true,
-			pending: pending, origin: w.v.origin})
+		_, err := w.tx.EndSessions(ctx, acc.User.ID, OrgID{}, keep, w.now, "password changed")
 		return err
 	})
 	if err != nil { // the password was right

@@ -404,5 +404,5 @@ func (w *work) resume(ctx context.Context, own *SessionView, tok sessionToken, o
 	if err := w.tx.UpdateSession(ctx, ses, old); err != nil {
 		return nil, err
 	}
-	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: ses, Pending: v.pending}, nil
+	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: v.presentSession(ses), Pending: v.pending}, nil
 }

@@ -50,7 +50,7 @@ func (w *work) openSession(ctx context.Context, u *User, p *proof, tok sessionTo
 		return nil, err
 	}
 	policy := w.m.policyOf(&p.org)
-	if policy.MaxSessions > 0 {
+	if policy.MaxSessions > 0 && !req.stay { // all others end anyway where it goes on
 		if err := w.endOldest(ctx, u.ID, policy.MaxSessions); err != nil {
 			return nil, err
 		}
@@ -88,7 +88,15 @@ func (w *work) startSession(ctx context.Context, ses Session, st Standing, tok s
 			return nil, err
 		}
 	}
-	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: ses, Pending: v.pending}, nil
+	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: v.presentSession(ses), Pending: v.pending}, nil
+}
+
+// presentSession hides of a session what the actor may not see.
+func (v *actorValue) presentSession(ses Session) Session {
+	if !v.seesLicence() {
+		ses.Licence = ""
+	}
+	return ses
 }
 
 // chooseOrg finds the organization to enter: the wanted one, the home, or the
@@ -258,13 +266,6 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		if err != nil {
 			return err
 		}
-		ended, err := w.tx.EndSession(ctx, w.v.session, w.now, "entered another organization or application")
-		if err != nil {
-			return err
-		}
-		if !ended {
-			return refusedEntry("ended") // another call was first: one session becomes one
-		}
 		ses := view.Session
 		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, RoleID{}, w.now, w.now
 		ses.Epoch = st.sessionEpoch()
@@ -278,6 +279,9 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		if result, err = w.startSession(ctx, ses, st, tok); err != nil {
 			return err
 		}
+		if err := w.endBefore(ctx, "entered another organization or application"); err != nil {
+			return err
+		}
 		w.record(map[string]string{"organization": w.v.org.String(), "application": w.v.app.String()},
 			map[string]string{"organization": ses.Org.String(), "application": ses.App.String()})
 		return nil
@@ -286,6 +290,16 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		return nil, err
 	}
 	return result, nil
+}
+
+// endBefore ends the actor's session, from which another goes on that has begun
+// already: so it has the floating seat of the one before.
+func (w *work) endBefore(ctx context.Context, reason string) error {
+	ended, err := w.tx.EndSession(ctx, w.v.session, w.now, reason)
+	if err == nil && !ended {
+		err = refusedEntry("ended") // another call was first: one session becomes one
+	}
+	return err
 }
 
 // List returns the live sessions of a user, newest first, at most
@@ -322,7 +336,7 @@ func (s *Sessions) List(ctx context.Context, a Actor, user UserID) ([]Session, e
 		}
 		if now.Before(ses.ExpiresAt) && now.Before(ses.SeenAt.Add(ses.Idle)) || ses.Parked {
 			ses.TokenHash = [32]byte{}
-			live = append(live, ses)
+			live = append(live, v.presentSession(ses))
 		}
 	}
 	return live, nil

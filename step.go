@@ -195,13 +195,6 @@ func (w *work) goOn(ctx context.Context, pending Step, tok sessionToken, reason 
 	if w.v.door != DoorSession {
 		return nil, nil
 	}
-	ended, err := w.tx.EndSession(ctx, w.v.session, w.now, reason)
-	if err != nil {
-		return nil, err
-	}
-	if !ended {
-		return nil, refusedEntry("ended") // another call was first: one session becomes one
-	}
 	view, err := w.tx.SessionByID(ctx, w.v.session)
 	if err != nil {
 		return nil, err
@@ -210,5 +203,9 @@ func (w *work) goOn(ctx context.Context, pending Step, tok sessionToken, reason 
 	ses.ID, ses.TokenHash, ses.Epoch, ses.Pending = newID[Session](), tok.hash, view.Standing.sessionEpoch(), pending
 	ses.CreatedAt, ses.SeenAt, ses.ProvedAt, ses.Origin = w.now, w.now, w.now, w.v.origin
 	ses.EndedAt, ses.EndReason = time.Time{}, ""
-	return w.startSession(ctx, ses, view.Standing, tok)
+	result, err := w.startSession(ctx, ses, view.Standing, tok)
+	if err != nil {
+		return nil, err
+	}
+	return result, w.endBefore(ctx, reason)
 }

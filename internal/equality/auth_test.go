@@ -292,7 +292,7 @@ func (mc *machine) passwordChange(current, next string) *call {
 					app = chosen
 				}
 			}
-			if a.door == usermgmt.DoorSession && !m.seatFor(user, a.org, m.ownSessions(user)) { // all of which end first
+			if a.door == usermgmt.DoorSession && !m.seatFor(user, a.org, nil) { // the others end afterwards
 				m.release(user, &p)
 				return "", usermgmt.ErrLimit
 			}
