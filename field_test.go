@@ -248,6 +248,28 @@ func TestAChangedDefinitionBindsNewValuesOnly(t *testing.T) {
 	assert.Equal(t, map[string]string{"custom.floor": "unknown"}, rules(err))
 }
 
+func TestAStoredValueMayBeWrittenOtherwise(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	f, err := e.Fields().Create(t.Context(), e.Root(), usermgmt.OrgID{}, usermgmt.CustomField{Name: "floor", Type: usermgmt.FieldInteger})
+	require.NoError(t, err)
+	ann := e.AddUser("ann", func(n *usermgmt.NewUser) { n.Custom = map[string]string{"floor": "7"} })
+	f.Min = "8"
+	_, err = e.Fields().Update(t.Context(), e.Root(), f.ID, f.Version, *f)
+	require.NoError(t, err)
+	change := func(value string) (*usermgmt.Membership, error) {
+		mem, err := e.Members().Get(t.Context(), e.Root(), ann.ID, usermgmt.OrgID{})
+		require.NoError(t, err)
+		return e.Members().Update(t.Context(), e.Root(), ann.ID, usermgmt.OrgID{}, mem.Version,
+			usermgmt.MembershipUpdate{Custom: map[string]string{"floor": value}})
+	}
+	mem, err := change("007")
+	require.NoError(t, err, "the value is the stored one, whatever the bounds are now")
+	assert.Equal(t, "7", mem.Custom["floor"])
+	_, err = change("6")
+	assert.Equal(t, map[string]string{"custom.floor": "range"}, rules(err))
+}
+
 func TestRemovingAFieldHidesItsValues(t *testing.T) {
 	t.Parallel()
 	e := usermgmttest.NewOn(t, teststores.New(t), nil)

@@ -2,6 +2,7 @@ package usermgmt
 
 import (
 	"context"
+	"maps"
 	"math/big"
 	"regexp"
 	"slices"
@@ -204,7 +205,8 @@ func (s fieldSet) check(before, after map[string]string, fresh, person bool, p *
 	}
 	out := make(map[string]string, len(after))
 	var unknown []string
-	for name, value := range after {
+	for _, name := range slices.Sorted(maps.Keys(after)) { // so that problems have an order
+		value := after[name]
 		was, had := before[name]
 		f := s.find(name)
 		switch {
@@ -214,8 +216,8 @@ func (s fieldSet) check(before, after map[string]string, fresh, person bool, p *
 			unknown = append(unknown, name)
 		case !isBlank(value):
 			v, rule, detail := f.canonical(value)
-			if had && v == was { // only written otherwise
-				rule = ""
+			if same, no, _ := f.form(value); had && no == "" && same == was { // only written otherwise
+				v, rule = was, ""
 			}
 			if rule != "" {
 				p.add(customPrefix+name, rule, detail)
@@ -400,19 +402,20 @@ func (m *Manager) customQuery(ctx context.Context, q *UserQuery) error {
 	}
 	var p problems
 	host, org := m.splitCustom(q.Custom)
-	for set, values := range map[*fieldSet]map[string]string{&m.fields: host, &own: org} {
-		for name, text := range values {
-			f := set.find(name)
-			if f == nil {
-				p.add("custom", "unknown", "no field of this name is defined")
-				continue
-			}
-			value, rule, detail := f.form(text)
-			if rule != "" {
-				p.add(customPrefix+name, rule, detail)
-			}
-			values[name] = value
+	for _, name := range slices.Sorted(maps.Keys(q.Custom)) { // so that problems have an order
+		f, values := m.fields.find(name), host
+		if f == nil {
+			f, values = own.find(name), org
 		}
+		if f == nil {
+			p.add("custom", "unknown", "no field of this name is defined")
+			continue
+		}
+		value, rule, detail := f.form(q.Custom[name])
+		if rule != "" {
+			p.add(customPrefix+name, rule, detail)
+		}
+		values[name] = value
 	}
 	q.Custom, q.MemberCustom = host, org
 	return p.err()
