@@ -118,6 +118,7 @@ func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Ti
 		if err := wayHost.gate(&st, now); err != nil {
 			return err
 		}
+		v.pending = 0 // what was demanded may be done
 		v.demanded(&st)
 		return m.enter(ctx, s, &st, v, now)
 	}

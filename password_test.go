@@ -201,3 +201,16 @@ func TestARightPasswordOnTheLastAttemptChangesIt(t *testing.T) {
 	_, err = login(e, t, "ann", "Another-Horse-8")
 	require.NoError(t, err)
 }
+
+// An actor whom the host authenticated is free as soon as the demanded change is
+// made.
+func TestADemandedChangeBindsAHostsActorNoLongerThanItIsDemanded(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	ann := e.AddUser("ann", func(n *usermgmt.NewUser) { n.MustChange = true })
+	actor := e.As(ann.ID)
+	require.ErrorIs(t, e.Audit().Record(t.Context(), actor, usermgmt.HostEvent{Verb: "lead.convert"}), usermgmt.ErrUnauthenticated)
+	_, err := e.Passwords().Change(t.Context(), actor, usermgmt.PasswordChange{Current: usermgmttest.Password, New: "Another-Long-7-Phrase"})
+	require.NoError(t, err)
+	require.NoError(t, e.Audit().Record(t.Context(), actor, usermgmt.HostEvent{Verb: "lead.convert"}))
+}
