@@ -156,7 +156,9 @@ func FuzzAnswers(f *testing.F) {
 	f.Add("\xff", "")
 	f.Fuzz(func(t *testing.T, answer, question string) {
 		once := usermgmt.CanonicalAnswer(answer)
-		assert.Equal(t, once, usermgmt.CanonicalAnswer(string(once)), "%q", answer)
+		if len(answer) < 700 { // spaces around it are not part of it
+			assert.Equal(t, once, usermgmt.CanonicalAnswer(" "+answer+"\t "), "%q", answer)
+		}
 		usermgmt.TrivialAnswer(question, string(once))
 	})
 }
