@@ -249,7 +249,7 @@ func TestActionsOfAPageCostABoundedNumberOfReads(t *testing.T) {
 		t.Helper()
 		n := 0
 		var names []string
-		m, err := usermgmt.New(hookStore{Store: e.Store, hook: func(method string) { n++; names = append(names, method) }}, &usermgmt.Config{Now: e.Clock.Now})
+		m, err := usermgmt.New(noted(e.Store, func(method string) { n++; names = append(names, method) }), &usermgmt.Config{Now: e.Clock.Now})
 		require.NoError(t, err)
 		list, err := m.Users().Actions(t.Context(), root, ids...)
 		require.NoError(t, err)

@@ -113,11 +113,11 @@ func TestAnImportThatIsKilledGoesOn(t *testing.T) {
 		defer cancel()
 		e = usermgmttest.NewOn(t, teststores.New(t), nil)
 		var n atomic.Int64
-		m, merr := usermgmt.New(hookStore{e.Store, func(string) {
+		m, merr := usermgmt.New(noted(e.Store, func(string) {
 			if n.Add(1) == kill {
 				cancel()
 			}
-		}}, &usermgmt.Config{Now: e.Clock.Now})
+		}), &usermgmt.Config{Now: e.Clock.Now})
 		require.NoError(t, merr)
 		opt = defaults(e)
 		opt.Mode = usermgmt.ImportCreate

@@ -135,7 +135,7 @@ func TestSomebodyNewRegistersWithAnInvitation(t *testing.T) {
 func TestAnInvitationDoesNotTellWhetherAnAddressHasAnAccount(t *testing.T) {
 	t.Parallel()
 	var seen calls
-	e := usermgmttest.NewOn(t, hookStore{teststores.New(t), seen.add}, nil)
+	e := usermgmttest.NewOn(t, noted(teststores.New(t), seen.add), nil)
 	ctx := t.Context()
 	abroad(t, e, "known")
 	e.AddUser("colleague", nil)

@@ -430,7 +430,7 @@ func TestOneMailInAnIntervalWhoeverAsks(t *testing.T) {
 func TestAskingForALinkTellsNothingAboutTheAccount(t *testing.T) {
 	t.Parallel()
 	var seen calls
-	e, names := suspects(t, hookStore{teststores.New(t), seen.add})
+	e, names := suspects(t, noted(teststores.New(t), seen.add))
 	names = append(names, "", strings.Repeat("x", 5000), "\x00", "not\xffutf8")
 	var want []string
 	for i, name := range append([]string{"good"}, names...) {
