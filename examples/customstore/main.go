@@ -1,12 +1,17 @@
-// Command customstore shows how to write a store of one's own. Its store keeps
-// nothing itself: it notes every call and hands it on to another store. A real
-// one would talk to a database instead, but the three things to get right are
-// the same:
+// Command customstore shows a store of one's own, held to the contract. It keeps
+// nothing itself: it notes every call of another store.
 //
-//   - Implement every method of usermgmt.Store. Its comments are the contract.
-//   - Tx hands out a store that is bound to the transaction. A wrapper must wrap
-//     that one as well, or everything inside a transaction goes past it.
-//   - Hold it to package storetest. That is the whole of customstore_test.go.
+// There are three ways to a store of one's own:
+//
+//   - One that only watches, or fails on purpose, puts a function around every
+//     call: package store/intercept. That is what this one does, in store.go.
+//   - One that changes what some methods do embeds another store and overrides
+//     them, and Tx with them: the store that Tx hands out has to be wrapped as
+//     well, or everything inside a transaction goes past it.
+//   - One that talks to another database implements every method of
+//     usermgmt.Store. Its comments are the contract.
+//
+// Each is held to package storetest. That is the whole of customstore_test.go.
 package main
 
 import (
