@@ -121,6 +121,11 @@ func (v *actorValue) filter(p Permission) Filter {
 	if g&authz.Subteams != 0 {
 		f.TeamTrees = idsOf[Team](v.rights.TeamRoots())
 	}
+	if g&authz.Shared != 0 {
+		teams, trees := v.rights.Shared(n)
+		f.Teams = append(f.Teams, idsOf[Team](teams)...)
+		f.TeamTrees = append(f.TeamTrees, idsOf[Team](trees)...)
+	}
 	return f
 }
 
@@ -141,6 +146,7 @@ const (
 	SourceRole       SourceKind = "role"
 	SourceAccess     SourceKind = "application access"
 	SourceTeamAccess SourceKind = "application access of a team"
+	SourceSharing    SourceKind = "sharing policy"
 )
 
 // Source is an assignment that grants a permission.
@@ -151,6 +157,7 @@ type Source struct {
 	Role    RoleID
 	Access  AccessID
 	Team    TeamID // whose entry it is
+	Sharing SharingID
 	// Scope is what it grants of the permission.
 	Scope Scope
 	// Covers: this source alone would allow it.
@@ -222,8 +229,7 @@ func (a *Access) explainSources(ctx context.Context, v *actorValue, n int, r *Re
 		return err
 	}
 	h.app = org.policy.current(h, org.trees, &clock{now: now})
-	list, _ := org.policy.sources(h, org.trees, &clock{now: now})
-	for _, s := range list {
+	for _, s := range org.policy.sources(h, org.trees, &clock{now: now}).list {
 		mask := s.masks[n]
 		if mask == 0 {
 			continue
@@ -231,7 +237,7 @@ func (a *Access) explainSources(ctx context.Context, v *actorValue, n int, r *Re
 		s.Scope = Scope(mask)
 		mask &= v.granted(n)
 		s.Covers = mask != 0 && v.pending == 0 && (r == nil ||
-			authz.Allows(v.rights.Subject, mask, authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams))
+			authz.Relation(v.rights.Subject, n, mask, authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams) != 0)
 		e.Sources = append(e.Sources, s.Source)
 	}
 	return nil

@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
@@ -120,13 +121,7 @@ func (a Actor) Can(p Permission, r Record) bool {
 }
 
 // Has reports whether a has the permission at all, on some record or other.
-func (a Actor) Has(p Permission) bool {
-	if a.v == nil || a.v.pending != 0 {
-		return false
-	}
-	n, ok := a.v.cat.Number(string(p))
-	return ok && a.v.granted(n) != 0
-}
+func (a Actor) Has(p Permission) bool { return a.Scope(p) != 0 }
 
 // Scope returns the scope with which a has the permission, 0 for none.
 func (a Actor) Scope(p Permission) Scope {
@@ -137,7 +132,19 @@ func (a Actor) Scope(p Permission) Scope {
 	if !ok {
 		return 0
 	}
+	if base := a.v.cat.At(n).Base(); base >= 0 && a.v.granted(base) == 0 {
+		return 0
+	}
 	return Scope(a.v.granted(n))
+}
+
+// Role is the role in force of a session where the organization switches roles
+// ([Organization.SwitchRoles]); zero elsewhere.
+func (a Actor) Role() RoleID {
+	if a.v == nil || a.v.rights == nil {
+		return RoleID{}
+	}
+	return a.v.rights.inForce
 }
 
 // self reports whether the actor is the user in every organization: by a key or
@@ -178,7 +185,48 @@ func (v *actorValue) relation(p Permission, r *Record) authz.Mask {
 	if !ok || v.rights == nil {
 		return 0
 	}
-	return authz.Relation(v.rights.Subject, v.granted(n), authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams)
+	m := v.relate(n, r)
+	if m == 0 {
+		return 0
+	}
+	e := v.cat.At(n)
+	if base := e.Base(); base >= 0 && v.relate(base, r) == 0 {
+		return 0
+	}
+	if r.Criteria != nil && !v.meets(e, r) {
+		return 0
+	}
+	return m
+}
+
+// relate is the relation by which permission number n alone covers the record,
+// criteria aside.
+func (v *actorValue) relate(n int, r *Record) authz.Mask {
+	return authz.Relation(v.rights.Subject, n, v.granted(n), authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams)
+}
+
+// meets reports whether the actor sees the record in spite of its criteria.
+func (v *actorValue) meets(e *authz.Permission, r *Record) bool {
+	c, s := r.Criteria, v.rights
+	switch e.Basis {
+	case authz.ByTeam:
+		if slices.ContainsFunc(s.teams, func(t TeamID) bool { return slices.Contains(c.Teams, t) }) {
+			return true
+		}
+	case authz.ByRole:
+		if slices.ContainsFunc(s.roles, func(r RoleID) bool { return slices.Contains(c.Roles, r) }) {
+			return true
+		}
+	case authz.ByUser:
+		if !v.subject.IsZero() && slices.Contains(c.Users, v.subject) {
+			return true
+		}
+	case authz.ByField:
+		if value := s.values[e.Object]; value != "" && slices.Contains(c.Values, value) {
+			return true
+		}
+	}
+	return e.Control() >= 0 && v.relate(e.Control(), r) != 0
 }
 
 func (v *actorValue) can(p Permission, r *Record) bool { return v.relation(p, r) != 0 }
@@ -205,6 +253,9 @@ type ActorRequest struct {
 	// Application is the current one, if any. One to which the user has no access
 	// counts as none.
 	Application ApplicationID
+	// Role is the role in force, in an organization that switches roles. Defaults to
+	// the only one there is; without one of several, [StepRole] is pending.
+	Role RoleID
 	// ProvedAt is when the user last proved a secret to the host, for what needs a
 	// fresh proof ([Config.StepUp]). Zero is not lately.
 	ProvedAt time.Time
@@ -225,10 +276,13 @@ func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error)
 		req.Org = u.Org
 	}
 	v := &actorValue{door: DoorHost, subject: req.User, operator: req.User, org: req.Org,
-		app: req.Application, origin: req.Origin, verified: now, provedAt: req.ProvedAt}
+		app: req.Application, role: req.Role, origin: req.Origin, verified: now, provedAt: req.ProvedAt}
 	err := m.renew(ctx, m.store, v, now)
 	if err == nil {
 		err = v.rights.fromAddress(req.Origin.Address)
+	}
+	if err == nil {
+		err = v.tookRole(req.Role)
 	}
 	if err != nil {
 		return Actor{}, withOp(op, err)
@@ -254,7 +308,7 @@ func (m *Manager) SystemActor(reason string, org OrgID, grants ...Grant) (Actor,
 	if err != nil {
 		return Actor{}, withOp("SystemActor", err)
 	}
-	snap := &snapshot{Subject: authz.NewSubject[UnitID, TeamID](authz.ID{}, authz.ID(org), none, none, nil, nil)}
+	snap := &snapshot{Subject: authz.NewSubject[UnitID, TeamID](authz.ID{}, authz.ID(org), none, none, nil, nil, nil)}
 	snap.Grants = resolveGrants(m.rights.cat, grants, org.IsZero())
 	snap.Held = snap.Grants
 	return Actor{&actorValue{cat: m.rights.cat, rights: snap, door: DoorSystem, org: org,

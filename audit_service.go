@@ -137,7 +137,7 @@ var ownVerbs = func() map[string]bool {
 func AuditVerbs() []string {
 	return []string{
 		verbDeleteKey, verbKeyGenerate, verbLeakedKey, verbRotateKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
-		verbAuditPrune, verbAuditRecord, verbEnter, verbProveFactor, verbLocked, verbLogin, verbLogout, verbAnswerQuestion, verbStepUp, verbExportCancel, verbExportOpen,
+		verbAuditPrune, verbAuditRecord, verbEnter, verbProveFactor, verbLocked, verbLogin, verbLogout, verbAnswerQuestion, verbStepUp, verbTakeRole, verbExportCancel, verbExportOpen,
 		verbExportStart, verbConfirmFactor, verbEnrollFactor, verbRemoveFactor, verbRenewCodes, verbResetFactor, verbSendCode,
 		verbFieldCreate, verbFieldDelete, verbFieldUpdate, verbGroupCreate, verbGroupDelete,
 		verbGroupUpdate, verbInviteAccept, verbInviteExpire, verbInviteAgain, verbInviteRevoke, verbInvite, verbLicence,

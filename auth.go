@@ -34,7 +34,10 @@ type LoginRequest struct {
 	// Application is the application to begin in. Defaults to the membership's
 	// initial application if the user has access to it, and otherwise to none.
 	Application ApplicationID
-	Origin      Origin
+	// Role is the role to put in force, in an organization that switches roles.
+	// Defaults to the only one there is; if there are several, [StepRole] remains.
+	Role   RoleID
+	Origin Origin
 }
 
 // LoginResult is a login that succeeded.
@@ -365,7 +368,7 @@ func (m *Manager) completeLogin(ctx context.Context, acc *Account, p *proof, req
 			w.recordAs(verbUserUnlock, map[string]string{"auth_status": StatusLocked.String()}, map[string]string{"auth_status": StatusActive.String()})
 		}
 		result, err = w.openSession(ctx, &fresh.User, p, tok,
-			sessionRequest{org: req.Org, app: req.Application, pending: pending, origin: req.Origin})
+			sessionRequest{org: req.Org, app: req.Application, role: req.Role, pending: pending, origin: req.Origin})
 		if err != nil {
 			return err
 		}

@@ -307,14 +307,14 @@ func BenchmarkCheckHandle(b *testing.B) {
 			if subjects[u] == nil {
 				t := c.teamsOf[u]
 				subjects[u] = authz.NewSubject[authz.ID, usermgmt.TeamID](authz.ID(c.users[u]), authz.ID(c.org), tree, tree,
-					nil, []usermgmt.TeamID{c.teams[t[0]], c.teams[t[1]]})
+					nil, []usermgmt.TeamID{c.teams[t[0]], c.teams[t[1]]}, nil)
 			}
 			hs[i] = handle{subjects[u], authz.Mask(qs[i].actor.Scope(qs[i].perm)), authz.ID(c.org), authz.ID(c.users[0]),
 				[]authz.ID{authz.ID(qs[i].record.OwnerTeams[0])}}
 		}
 		allows := func(i int) bool {
 			h := &hs[i]
-			return authz.Allows[authz.ID](h.subject, h.mask, h.org, h.owner, nil, h.teams)
+			return authz.Reaches[authz.ID](h.subject, h.mask, h.org, h.owner, nil, h.teams)
 		}
 		floor := func(i int) bool {
 			q := &qs[i].floor

@@ -317,6 +317,8 @@ func (n *nest) credentials(ann *usermgmt.User) {
 	}
 	entered, err := n.Auth().Enter(ctx, a, usermgmt.EnterRequest{})
 	n.result("Auth.Enter", entered, err)
+	took, err := n.Auth().TakeRole(ctx, entered.Actor, usermgmt.RoleID{})
+	n.result("Auth.TakeRole", took, err)
 	key, err := n.APIKeys().Generate(ctx, entered.Actor, usermgmt.KeyRequest{User: n.Administrator.ID})
 	require.NoError(n.t, err)
 	n.secret("key", key.Text.Reveal())

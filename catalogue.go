@@ -54,6 +54,10 @@ func builtinObjects() []Object {
 
 var objectWord = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
+// fieldActions are the actions that protected fields have permissions for
+// (orocrm.md 12.8).
+var fieldActions = []string{"view", "create", "edit"}
+
 // newCatalogue numbers the permissions of objects and reports every problem.
 func newCatalogue(objects []Object) (*authz.Catalogue, error) {
 	var p problems
@@ -72,7 +76,14 @@ func newCatalogue(objects []Object) (*authz.Catalogue, error) {
 				p.add("objects", "system_only", "object "+o.Name+" has no action "+s)
 			}
 		}
-		for _, a := range o.Actions {
+		actions := o.Actions
+		if o.Visibility != 0 {
+			actions = append(slices.Clone(actions), authz.ControlVisibility)
+		}
+		if o.Visibility > VisibleByField || (o.VisibilityField != "") != (o.Visibility == VisibleByField) {
+			p.add("objects", "visibility", "object "+o.Name+": a visibility that there is, and a field with VisibleByField only")
+		}
+		for _, a := range actions {
 			name := Permission(o.Name + "." + a)
 			if !objectWord.MatchString(a) {
 				p.add("objects", "format", fmt.Sprintf("permission %q: want a-z, 0-9 and _, beginning with a letter", name))
@@ -82,11 +93,27 @@ func newCatalogue(objects []Object) (*authz.Catalogue, error) {
 			}
 			seen[name] = true
 			entry := authz.Permission{Name: string(name), Object: o.Name, Action: a,
-				Scopes: authz.Mask(scopes), Least: authz.Mask(o.Ownership.least())}
+				Scopes: authz.Mask(scopes), Least: authz.Mask(o.Ownership.least()), Basis: authz.Basis(o.Visibility)}
 			if slices.Contains(o.SystemOnly, a) {
 				entry.Scopes, entry.Least = authz.System, 0
 			}
 			perms = append(perms, entry)
+			if !slices.Contains(fieldActions, a) {
+				continue
+			}
+			for _, f := range o.Fields {
+				entry.Name, entry.Field = string(name.Of(f)), f
+				if seen[Permission(entry.Name)] {
+					p.add("objects", "taken", "permission "+entry.Name+" is declared twice")
+				}
+				seen[Permission(entry.Name)] = true
+				perms = append(perms, entry)
+			}
+		}
+		for _, f := range o.Fields {
+			if !objectWord.MatchString(f) {
+				p.add("objects", "format", fmt.Sprintf("field %q of object %s: want a-z, 0-9 and _, beginning with a letter", f, o.Name))
+			}
 		}
 	}
 	if err := p.err(); err != nil {
@@ -115,6 +142,10 @@ func normalizeGrants(cat *authz.Catalogue, field string, grants []Grant, p *prob
 	for _, g := range grants {
 		if !cat.Matches(string(g.Permission)) {
 			p.add(field, "unknown_permission", "no permission "+string(g.Permission))
+			continue
+		}
+		if g.Scope&ScopeShared != 0 && g.Scope&(ScopeOrganization|ScopeSystem) == 0 {
+			p.add(field, "scope", fmt.Sprintf("%s: scope shared comes by sharing policies only", g.Permission))
 			continue
 		}
 		if n, exact := cat.Number(string(g.Permission)); exact && g.Scope != 0 {

@@ -197,7 +197,7 @@ func (m *Manager) admitKey(ctx context.Context, s Store, view *KeyView, v *actor
 	if v.token == k.PreviousHash && !now.Before(k.PreviousUntil) {
 		return refusedEntry("key_replaced")
 	}
-	v.key = k.ID
+	v.key, v.role = k.ID, everyRole
 	if st.MustChange {
 		return errPending(StepPassword) // a demanded change is not evaded by a key
 	}
@@ -210,6 +210,9 @@ func (m *Manager) enter(ctx context.Context, s Store, st *Standing, v *actorValu
 	snap, err := m.rights.of(ctx, s, st, v.app, v.role, now)
 	if err != nil {
 		return err
+	}
+	if snap.choose {
+		v.pending |= StepRole
 	}
 	v.stepUp, v.asOf = m.stepUp, now
 	v.cat, v.rights, v.subjectName = m.rights.cat, snap, auditName(st.Username, st.Kind)

@@ -251,7 +251,7 @@ func (w *work) customAccepted(ctx context.Context, u *User, mem *Membership, val
 // sender is the work of an invitation's sender: with the rights that they have now,
 // in the organization or, without a membership there, at home.
 func (w *work) sender(ctx context.Context, i *Invitation) (*work, error) {
-	v := &actorValue{door: DoorHost, subject: i.InvitedBy, operator: i.InvitedBy, org: i.Org, verified: w.now, proved: true}
+	v := &actorValue{door: DoorHost, subject: i.InvitedBy, operator: i.InvitedBy, org: i.Org, role: everyRole, verified: w.now, proved: true}
 	_, err := w.tx.MembershipOf(ctx, i.InvitedBy, i.Org)
 	if skipNotFound(err) != nil {
 		return nil, err

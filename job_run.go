@@ -47,7 +47,7 @@ func (m *Manager) runExport(ctx context.Context, j *Job, now time.Time) error {
 	if j.Tries > jobTries {
 		return m.failJob(ctx, j, x, &Error{Kind: ErrLimit, Field: "tries"})
 	}
-	a, err := m.ActorFor(ctx, ActorRequest{User: j.By, Org: j.Org, Application: j.App, Origin: j.Origin,
+	a, err := m.ActorFor(ctx, ActorRequest{User: j.By, Org: j.Org, Application: j.App, Role: everyRole, Origin: j.Origin,
 		ProvedAt: m.now()}) // a fresh proof was asked for when it was started
 	if err != nil {
 		return m.failJob(ctx, j, x, err)

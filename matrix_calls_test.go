@@ -130,6 +130,13 @@ func authRows() []row {
 			return drop(c.m.Auth().APIKey(c.ctx, c.tokens[c.kind], here))
 		}},
 		{method: "Auth.Logout", call: func(c *cell) (string, error) { return only(c.m.Auth().Logout(c.ctx, c.a)) }},
+		{method: "Auth.TakeRole", call: func(c *cell) (string, error) {
+			return drop(c.m.Auth().TakeRole(c.ctx, c.a, usermgmt.RoleID{}))
+		}},
+		{method: "Auth.Roles", call: func(c *cell) (string, error) {
+			roles, err := c.m.Auth().Roles(c.ctx, c.a)
+			return count(len(roles), err)
+		}},
 		{method: "Auth.Enter", targets: []string{"own", "foreign", "unknown"}, call: func(c *cell) (string, error) {
 			return drop(c.m.Auth().Enter(c.ctx, c.a, usermgmt.EnterRequest{Org: c.orgs[c.target].ID}))
 		}},

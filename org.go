@@ -15,8 +15,9 @@ type Organization struct {
 	// most one organization has it.
 	Provider bool
 	// SwitchRoles: members with several roles act with one at a time, the one
-	// in force on their session, instead of with the union. No service sets it
-	// yet.
+	// in force on their session ([Auth.TakeRole]), instead of with the union. Their
+	// access profile and what is shared with them count in any case, and API keys
+	// have all roles.
 	SwitchRoles bool
 	// Epoch grows when the organization is disabled, which ends its sessions
 	// for good.

@@ -147,6 +147,9 @@ func boolText(b bool) string {
 type OrganizationUpdate struct {
 	Name, Description *string
 	PrimaryAdmin      *UserID
+	// SwitchRoles has members act with one of their roles at a time; see
+	// [Organization.SwitchRoles].
+	SwitchRoles *bool
 	// Policy replaces the policy; a pointer to nil goes back to [Config.Policy].
 	Policy **Policy
 	// ExportFields marks the fields of exports, by the names in [ExportFields] and,
@@ -176,7 +179,7 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 			wanted bool
 			perm   Permission
 		}{
-			{c.Name != nil || c.Description != nil || c.PrimaryAdmin != nil ||
+			{c.Name != nil || c.Description != nil || c.PrimaryAdmin != nil || c.SwitchRoles != nil ||
 				c == (OrganizationUpdate{}), PermOrgEdit}, // a change of nothing too
 			{c.Policy != nil, PermPolicyEdit},
 			{c.ExportFields != nil, PermExportMarks},
@@ -194,6 +197,7 @@ func (s *Orgs) Update(ctx context.Context, a Actor, id OrgID, version int64, c O
 		set(&o.Name, c.Name)
 		set(&o.Description, c.Description)
 		set(&o.PrimaryAdmin, c.PrimaryAdmin)
+		set(&o.SwitchRoles, c.SwitchRoles)
 		set(&o.Policy, c.Policy)
 		set(&o.ExportFields, c.ExportFields)
 		o.Policy = o.Policy.clone()

@@ -282,7 +282,7 @@ func (p *Passwords) Change(ctx context.Context, a Actor, c PasswordChange) (*Log
 		}
 		var keep SessionID
 		if w.v.door == DoorSession { // it begins before the others end, so that it has their floating seat
-			result, err = w.openSession(ctx, &acc.User, proof, token, sessionRequest{org: w.v.org, app: w.v.app, stay: true,
+			result, err = w.openSession(ctx, &acc.User, proof, token, sessionRequest{org: w.v.org, app: w.v.app, role: w.v.role, stay: true,
 				pending: pending, origin: w.v.origin})
 			if err != nil {
 				return err

@@ -1,6 +1,10 @@
 package usermgmt
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
 
 // Permission names one right as "object.action", both lower-case words of
 // a-z, 0-9 and _, such as "user.edit". The catalogue of a [Manager] says which
@@ -10,6 +14,10 @@ import "strings"
 // that the same role or profile does not mention for that action, and "*.*" for
 // every permission it does not mention.
 type Permission string
+
+// Of returns the permission for a protected field of the record, such as
+// "lead.view:salary"; see [Object.Fields].
+func (p Permission) Of(field string) Permission { return p + ":" + Permission(field) }
 
 // The permissions of this package's own objects. Hosts add theirs with
 // [Config.Objects].
@@ -95,7 +103,8 @@ const (
 	// current organization is the provider organization and is
 	// ScopeOrganization elsewhere.
 	ScopeSystem
-	// ScopeShared: the record's owner team shares it by a [SharingPolicy].
+	// ScopeShared: a team of the record shares it by a [SharingPolicy]. Policies
+	// alone grant it: in the grant of a role it counts nothing.
 	ScopeShared
 )
 
@@ -197,7 +206,7 @@ func (o Ownership) Scopes() Scope {
 	case OwnedByUnit:
 		return ScopeUnit | ScopeDivision | ScopeOrganization | ScopeSystem
 	case OwnedByTeam:
-		return ScopeTeam | ScopeSubteams | ScopeOrganization | ScopeSystem
+		return ScopeTeam | ScopeSubteams | ScopeOrganization | ScopeSystem | ScopeShared
 	case OwnedByOrganization:
 		return ScopeOrganization | ScopeSystem
 	case Unowned:
@@ -219,8 +228,44 @@ type Object struct {
 	// SystemOnly lists those actions that can be granted with scope System
 	// only. "*" grants of a narrower scope do not reach them.
 	SystemOnly []string
+	// Fields are protected fields of the records. Each makes, of the actions view,
+	// create and edit that the object has, permissions of its own, such as
+	// "lead.view:salary" ([Permission.Of]). A role that does not mention one grants
+	// it as it grants the permission on the whole record, and a grant of scope 0
+	// hides the field. Whoever uses a field needs the permission on the record too.
+	Fields []string
+	// Visibility lets single records carry [Criteria] on who sees them, and says
+	// what these choose by. The object then has the action "control_visibility"
+	// besides its Actions: whoever has it on a record sees it whatever its criteria
+	// say. Defaults to none.
+	Visibility Visibility
+	// VisibilityField is the key of the custom field ([Config.Fields]) whose value
+	// counts, with [VisibleByField]; empty otherwise.
+	VisibilityField string
 	// Label is an English name for people. Defaults to Name.
 	Label string
+}
+
+// Visibility says by what [Criteria] choose who sees a record (record level
+// visibility of AgileApps).
+type Visibility uint8
+
+// What criteria choose by. The zero Visibility is none: an object without criteria.
+const (
+	VisibleByTeam  = Visibility(authz.ByTeam)  // a team of the user
+	VisibleByRole  = Visibility(authz.ByRole)  // a role of the user's that is in force
+	VisibleByUser  = Visibility(authz.ByUser)  // the user
+	VisibleByField = Visibility(authz.ByField) // the user's value of a custom field
+)
+
+// Criteria say who sees a record among those whose permission reaches it; its
+// owner is asked like everybody else. Only the part that the object's
+// [Object.Visibility] names counts: a user meets it by being listed.
+type Criteria struct {
+	Teams  []TeamID
+	Roles  []RoleID
+	Users  []UserID
+	Values []string
 }
 
 // Record is what a check must know of a record: where it belongs. Gets and
@@ -237,4 +282,8 @@ type Record struct {
 	OwnerUnits []UnitID
 	// OwnerTeams are the teams of the owner.
 	OwnerTeams []TeamID
+	// Criteria say who sees the record; nil is everybody whose permission reaches
+	// it. Criteria on a record of an object without [Object.Visibility] are met by
+	// nobody.
+	Criteria *Criteria
 }

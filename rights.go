@@ -40,13 +40,22 @@ type snapshot struct {
 	until  time.Time // the next beginning or end of a time-bound assignment
 	teams  []TeamID
 	units  []UnitID
+	roles  []RoleID  // that are sources
 	ranges []IPRange // of the access profile
+	// inForce is the one role that counts where the organization switches roles;
+	// choose, that it has to be chosen first.
+	inForce  RoleID
+	choose   bool
+	switches bool
+	// values are those of the fields by which objects' criteria choose, by object.
+	values map[string]string
 }
 
 // source says where grants come from; Explain shows it.
 type source struct {
 	Source
 	masks []authz.Mask
+	share authz.Share // of a sharing policy
 }
 
 // orgPolicy is the compiled policy set of an organization.
@@ -58,9 +67,12 @@ type orgPolicy struct {
 	limited  []bool                   // by permission: its object lives in some application
 	reach    map[ApplicationID][]bool // by permission: the application holds its object
 	fields   fieldSet
+	sharing  []*compiledSharing
 
-	mu      sync.Mutex
-	vectors map[string]*vectors
+	mu       sync.Mutex
+	vectors  map[string]*vectors
+	placedIn *orgTrees // for which places are
+	places   []*placedSharing
 }
 
 type compiled struct {
@@ -98,6 +110,12 @@ func compilePolicy(cat *authz.Catalogue, set PolicySet) *orgPolicy {
 		f := &set.Profiles[i]
 		p.profiles[f.ID] = &compiled{profile: f, masks: resolveGrants(cat, f.Grants, set.Org.Provider)}
 	}
+	for i := range set.Sharing {
+		p.sharing = append(p.sharing, compileSharing(cat, &set.Sharing[i]))
+	}
+	slices.SortFunc(p.sharing, func(a, b *compiledSharing) int {
+		return compareNamed(a.policy.NameKey, b.policy.NameKey, a.policy.ID, b.policy.ID)
+	})
 	for _, e := range set.TeamAccess {
 		p.byTeam[e.Team] = append(p.byTeam[e.Team], e)
 	}
@@ -146,62 +164,95 @@ func (c *clock) counts(from, until time.Time) bool {
 	return (c.future || !from.After(c.now)) && (until.IsZero() || c.now.Before(until))
 }
 
+// everyRole stands for a role in force where all roles count together, although
+// roles are switched: for API keys, and for comparing what people hold.
+var everyRole = RoleID{15: 1}
+
 // holding is everything of one user that rights are made of.
 type holding struct {
 	membership *Membership
 	access     []AccessEntry // that name the user
 	app        ApplicationID
-	role       RoleID
+	role       RoleID // in force; everyRole for all of them
 }
 
-// sources lists what grants the holder anything in the current application
-// and role, in a fixed order: the profile, roles held directly, application
-// access of the user, of the teams. Application access is listed only inside
-// its application.
-func (p *orgPolicy) sources(h holding, trees *orgTrees, c *clock) (list []source, teams []TeamID) {
-	if f := p.profiles[h.membership.Profile]; f != nil {
-		list = append(list, source{Source{Kind: SourceProfile, Name: f.profile.Name, Profile: f.profile.ID}, f.masks})
+// found is what a holding comes to.
+type found struct {
+	list    []source
+	teams   []TeamID
+	roles   []RoleID // that are sources, each once
+	choices []RoleID // of which one is in force where roles are switched, each once
+	inForce RoleID
+	choose  bool // it must be chosen first
+}
+
+// sources finds what grants the holder anything in the current application and
+// role, in a fixed order: the profile, roles held directly, application access of
+// the user, of the teams, sharing policies. Application access is found only
+// inside its application.
+func (p *orgPolicy) sources(h holding, trees *orgTrees, c *clock) (f found) {
+	if profile := p.profiles[h.membership.Profile]; profile != nil {
+		f.list = append(f.list, source{Source: Source{Kind: SourceProfile, Name: profile.profile.Name, Profile: profile.profile.ID}, masks: profile.masks})
 	}
 	for _, t := range h.membership.Teams {
 		if c.counts(t.From, t.Until) {
-			teams = append(teams, t.Team)
+			f.teams = append(f.teams, t.Team)
 		}
 	}
+	var list []source
 	add := func(s Source, a RoleAssignment) {
 		r := p.roles[a.Role]
-		if r == nil || !c.counts(a.From, a.Until) {
-			return
-		}
-		if !r.role.App.IsZero() && r.role.App != h.app {
-			return
-		}
-		if p.set.Org.SwitchRoles && !h.role.IsZero() && a.Role != h.role {
+		if r == nil || !c.counts(a.From, a.Until) || !r.role.App.IsZero() && r.role.App != h.app {
 			return
 		}
 		s.Name, s.Role = r.role.Name, r.role.ID
-		list = append(list, source{s, r.masks})
+		list = append(list, source{Source: s, masks: r.masks})
+		if !slices.Contains(f.choices, s.Role) {
+			f.choices = append(f.choices, s.Role)
+		}
 	}
 	for _, a := range h.membership.Roles {
 		add(Source{Kind: SourceRole}, a)
 	}
-	if h.app.IsZero() {
-		return list, teams
-	}
-	for _, e := range h.access {
-		if e.Application == h.app {
-			for _, a := range e.Roles {
-				add(Source{Kind: SourceAccess, Access: e.ID}, a)
+	if !h.app.IsZero() {
+		for _, e := range h.access {
+			if e.Application == h.app {
+				for _, a := range e.Roles {
+					add(Source{Kind: SourceAccess, Access: e.ID}, a)
+				}
+			}
+		}
+		for _, e := range p.teamEntries(f.teams, trees) {
+			if e.Application == h.app {
+				for _, a := range e.Roles {
+					add(Source{Kind: SourceTeamAccess, Access: e.ID, Team: e.Team}, a)
+				}
 			}
 		}
 	}
-	for _, e := range p.teamEntries(teams, trees) {
-		if e.Application == h.app {
-			for _, a := range e.Roles {
-				add(Source{Kind: SourceTeamAccess, Access: e.ID, Team: e.Team}, a)
-			}
-		}
+	f.roles = f.choices
+	if p.set.Org.SwitchRoles && h.role != everyRole {
+		f.take(h.role)
+		list = slices.DeleteFunc(list, func(s source) bool { return s.Role != f.inForce })
 	}
-	return list, teams
+	f.list = append(f.list, list...)
+	f.list = append(f.list, p.sharingSources(f.teams, f.roles, trees)...)
+	return f
+}
+
+// take puts the chosen role in force or, if it cannot be chosen, the only one
+// that can.
+func (f *found) take(chosen RoleID) {
+	switch {
+	case slices.Contains(f.choices, chosen):
+		f.inForce = chosen
+	case len(f.choices) == 1:
+		f.inForce = f.choices[0]
+	default:
+		f.choose, f.roles = len(f.choices) > 0, nil
+		return
+	}
+	f.roles = []RoleID{f.inForce}
 }
 
 // teamEntries returns the access entries of teams and of the teams above them:
@@ -264,10 +315,10 @@ func (p *orgPolicy) current(h holding, trees *orgTrees, c *clock) ApplicationID 
 
 // combine joins sources. Users with the same sources share the result.
 func (p *orgPolicy) combine(list []source, app ApplicationID) *vectors {
-	key := make([]byte, 0, 16*(len(list)+1))
+	key := make([]byte, 0, 48*(len(list)+1))
 	key = append(key, app[:]...)
 	for _, s := range list {
-		key = append(append(key, s.Profile[:]...), s.Role[:]...)
+		key = append(append(append(key, s.Profile[:]...), s.Role[:]...), s.Sharing[:]...)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -304,11 +355,19 @@ type rights struct {
 	snapshots *cache[rightsKey, *snapshot]
 	policies  *cache[OrgID, *orgPolicy]
 	trees     *cache[OrgID, *orgTrees]
+	// visibility are the custom fields by which criteria choose, by object.
+	visibility map[string]string
 }
 
-func newRights(cat *authz.Catalogue, budget int64) *rights {
+func newRights(cat *authz.Catalogue, objects []Object, budget int64) *rights {
+	visibility := map[string]string{}
+	for _, o := range objects {
+		if o.Visibility == VisibleByField {
+			visibility[o.Name] = o.VisibilityField
+		}
+	}
 	return &rights{
-		cat: cat, fill: true,
+		cat: cat, fill: true, visibility: visibility,
 		snapshots: newCache[rightsKey, *snapshot](budget/2, func(k rightsKey) byte { return k.user[15] }),
 		policies:  newCache[OrgID, *orgPolicy](budget/4, lastByte),
 		trees:     newCache[OrgID, *orgTrees](budget/4, lastByte),
@@ -335,7 +394,7 @@ func (r *rights) policy(ctx context.Context, s Store, org OrgID, policy, system 
 	}
 	p := compilePolicy(r.cat, set)
 	if r.fill {
-		r.policies.put(org, p, int64(1024+len(set.Roles)*(512+r.cat.Len())+len(set.Profiles)*(512+r.cat.Len())+len(set.TeamAccess)*256))
+		r.policies.put(org, p, int64(1024+len(set.Roles)*(512+r.cat.Len())+len(set.Profiles)*(512+r.cat.Len())+len(set.TeamAccess)*256+len(set.Sharing)*(512+2*r.cat.Len())))
 	}
 	return p, nil
 }
@@ -391,23 +450,48 @@ func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationI
 	}
 	c := clock{now: now}
 	h.app = org.policy.current(h, org.trees, &c)
-	list, teams := org.policy.sources(h, org.trees, &c)
-	v := org.policy.combine(list, h.app)
+	f := org.policy.sources(h, org.trees, &c)
+	v := org.policy.combine(f.list, h.app)
 	snap := &snapshot{
-		Subject: authz.NewSubject(authz.ID(st.User), authz.ID(st.Org), org.trees.units, org.trees.teams, h.membership.Units, teams),
-		stamps:  stamps{h.membership.Rights, org.policy.set.Policy, org.trees.stamp, org.policy.set.SystemPolicy},
-		until:   c.next,
-		teams:   teams,
-		units:   h.membership.Units,
+		Subject:  authz.NewSubject(authz.ID(st.User), authz.ID(st.Org), org.trees.units, org.trees.teams, h.membership.Units, f.teams, sharesOf(f.list)),
+		stamps:   stamps{h.membership.Rights, org.policy.set.Policy, org.trees.stamp, org.policy.set.SystemPolicy},
+		until:    c.next,
+		teams:    f.teams,
+		units:    h.membership.Units,
+		roles:    f.roles,
+		inForce:  f.inForce,
+		choose:   f.choose,
+		switches: org.policy.set.Org.SwitchRoles,
 	}
 	snap.Grants, snap.Held = v.grants, v.held
-	if f := org.policy.profiles[h.membership.Profile]; f != nil {
-		snap.ranges = f.profile.IPRanges
+	if p := org.policy.profiles[h.membership.Profile]; p != nil {
+		snap.ranges = p.profile.IPRanges
+	}
+	if snap.values, err = r.valuesOf(ctx, s, st.User); err != nil {
+		return nil, err
 	}
 	if r.fill {
-		r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(teams)+len(snap.units))+300))
+		r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(snap.teams)+len(snap.units)+len(snap.roles))+96*len(snap.values)+360))
 	}
 	return snap, nil
+}
+
+// valuesOf reads the user's values of the fields by which criteria choose.
+func (r *rights) valuesOf(ctx context.Context, s Store, user UserID) (map[string]string, error) {
+	if len(r.visibility) == 0 {
+		return nil, nil
+	}
+	u, err := s.UserByID(ctx, user)
+	if err != nil {
+		return nil, skipNotFound(err)
+	}
+	values := make(map[string]string, len(r.visibility))
+	for object, field := range r.visibility {
+		if value := u.Custom[field]; value != "" {
+			values[object] = value
+		}
+	}
+	return values, nil
 }
 
 func (r *rights) holding(ctx context.Context, s Store, user UserID, org OrgID, app ApplicationID, role RoleID) (holding, error) {

@@ -122,7 +122,7 @@ func exists(perm string) usermgmt.Scope {
 	case "shop":
 		return usermgmt.ScopeUnit | usermgmt.ScopeDivision | org
 	case "crew":
-		return usermgmt.ScopeTeam | usermgmt.ScopeSubteams | org
+		return usermgmt.ScopeTeam | usermgmt.ScopeSubteams | usermgmt.ScopeShared | org
 	case "year":
 		if action == "close" {
 			return usermgmt.ScopeSystem

@@ -30,10 +30,11 @@ func newSessionToken() sessionToken {
 }
 
 type sessionRequest struct {
-	org OrgID
-	app ApplicationID
-	// stay: the session goes on from another, without the application if the user
-	// no longer reaches it.
+	org  OrgID
+	app  ApplicationID
+	role RoleID
+	// stay: the session goes on from another, without the application or the role if
+	// the user no longer has it.
 	stay    bool
 	pending Step
 	origin  Origin
@@ -57,7 +58,7 @@ func (w *work) openSession(ctx context.Context, u *User, p *proof, tok sessionTo
 	}
 	ses := Session{
 		ID: newID[Session](), Kind: SessionLogin, TokenHash: tok.hash, User: u.ID, Org: st.Org, Epoch: st.sessionEpoch(),
-		Pending: req.pending, ProvedAt: w.now,
+		Role: req.role, Pending: req.pending, ProvedAt: w.now,
 		Idle: policy.SessionIdle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: w.now.Add(policy.SessionLifetime),
 		Origin: req.origin,
 	}
@@ -67,12 +68,17 @@ func (w *work) openSession(ctx context.Context, u *User, p *proof, tok sessionTo
 	if ses.App, err = w.chooseApp(ctx, u.ID, &st, mem, req.app); err != nil && !(req.stay && errors.Is(err, ErrPermission)) {
 		return nil, err
 	}
-	return w.startSession(ctx, ses, st, tok)
+	result, err := w.startSession(ctx, ses, st, tok)
+	if err == nil && !req.stay {
+		err = result.Actor.v.tookRole(req.role)
+	}
+	return result, err
 }
 
 // startSession stores the session of a user with the given standing and makes
 // its actor.
 func (w *work) startSession(ctx context.Context, ses Session, st Standing, tok sessionToken) (*LoginResult, error) {
+	ses.Pending &^= StepRole // which each verification finds anew
 	if err := w.tx.CreateSession(ctx, ses); err != nil {
 		return nil, err
 	}
@@ -169,7 +175,7 @@ func (w *work) chooseApp(ctx context.Context, user UserID, st *Standing, mem *Me
 	if err != nil {
 		return ApplicationID{}, err
 	}
-	h, err := r.holding(ctx, w.tx, user, st.Org, ApplicationID{}, RoleID{})
+	h, err := r.holding(ctx, w.tx, user, st.Org, ApplicationID{}, everyRole)
 	if err != nil {
 		return ApplicationID{}, err
 	}
@@ -237,6 +243,8 @@ type EnterRequest struct {
 	Org OrgID
 	// Application is the application in it; zero is none.
 	Application ApplicationID
+	// Role is the role to put in force there, as [Auth.TakeRole] does.
+	Role RoleID
 }
 
 // Enter changes the organization or the application of the actor's session: the
@@ -246,7 +254,8 @@ type EnterRequest struct {
 // Enter is atomic. It records "auth.enter_organization".
 //
 // Errors: [ErrUnauthenticated] with the Rule of the check that keeps the user
-// out; [ErrPermission] without access to the application.
+// out; [ErrPermission] without access to the application; those of
+// [Auth.TakeRole].
 func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResult, error) {
 	tok := newSessionToken()
 	var result *LoginResult
@@ -267,7 +276,7 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 			return err
 		}
 		ses := view.Session
-		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, RoleID{}, w.now, w.now
+		ses.ID, ses.TokenHash, ses.Org, ses.Role, ses.CreatedAt, ses.SeenAt = newID[Session](), tok.hash, st.Org, req.Role, w.now, w.now
 		ses.Epoch = st.sessionEpoch()
 		if ses.Licence, err = w.seatOf(ctx, u.ID, &st, mem); err != nil {
 			return err
@@ -279,11 +288,14 @@ func (s *Auth) Enter(ctx context.Context, a Actor, req EnterRequest) (*LoginResu
 		if result, err = w.startSession(ctx, ses, st, tok); err != nil {
 			return err
 		}
+		if err := result.Actor.v.tookRole(req.Role); err != nil {
+			return err
+		}
 		if err := w.endBefore(ctx, "entered another organization or application"); err != nil {
 			return err
 		}
-		w.record(map[string]string{"organization": w.v.org.String(), "application": w.v.app.String()},
-			map[string]string{"organization": ses.Org.String(), "application": ses.App.String()})
+		w.record(map[string]string{"organization": w.v.org.String(), "application": w.v.app.String(), "role": w.v.rights.inForce.String()},
+			map[string]string{"organization": ses.Org.String(), "application": ses.App.String(), "role": result.Actor.Role().String()})
 		return nil
 	})
 	if err != nil {

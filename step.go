@@ -27,9 +27,13 @@ const (
 	// StepEnroll: set up a second factor, with [Factors.Enroll] and
 	// [Factors.Confirm].
 	StepEnroll
+	// StepRole: choose which of several roles is in force, with [Auth.TakeRole], in
+	// an organization that switches roles ([Organization.SwitchRoles]).
+	// [Auth.Enter], into another organization or application, is possible too.
+	StepRole
 )
 
-var stepNames = [...]string{"factor", "question", "password", "enroll"}
+var stepNames = [...]string{"factor", "question", "password", "enroll", "role"}
 
 // Next is the step to do now; 0 if none is left.
 func (s Step) Next() Step { return s & -s }
@@ -70,6 +74,8 @@ func stepOf(verb string) Step {
 		return StepPassword
 	case verbEnrollFactor, verbConfirmFactor:
 		return StepEnroll
+	case verbTakeRole, verbEnter:
+		return StepRole
 	}
 	return 0
 }

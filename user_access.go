@@ -144,7 +144,7 @@ func (w *work) heldBy(ctx context.Context, user UserID, org OrgID) ([]authz.Mask
 	if err != nil {
 		return nil, err
 	}
-	h, err := r.holding(ctx, w.tx, user, org, ApplicationID{}, RoleID{})
+	h, err := r.holding(ctx, w.tx, user, org, ApplicationID{}, everyRole)
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +160,10 @@ func (o compiledOrg) heldEverywhere(h holding, now time.Time) []authz.Mask {
 	for id := range o.policy.reach {
 		apps = append(apps, id)
 	}
-	h.role = RoleID{}
+	h.role = everyRole
 	for _, app := range apps {
 		h.app = app
-		list, _ := o.policy.sources(h, o.trees, &clock{now: now, future: true})
-		for _, s := range list {
+		for _, s := range o.policy.sources(h, o.trees, &clock{now: now, future: true}).list {
 			authz.Or(held, s.masks)
 		}
 	}
@@ -317,7 +316,7 @@ func (w *work) unitInScope(p Permission, unit *BusinessUnit) error {
 	if mask&(authz.System|authz.Organization|authz.Unit|authz.Division) == 0 && mask&(authz.Team|authz.Subteams) != 0 {
 		mask = authz.Unit | authz.Division
 	}
-	if !authz.Allows(w.v.rights.Subject, mask&^(authz.Own|authz.Team|authz.Subteams),
+	if !authz.Reaches(w.v.rights.Subject, mask&^(authz.Own|authz.Team|authz.Subteams),
 		authz.ID(unit.Org), authz.ID{}, []UnitID{unit.ID}, []TeamID(nil)) {
 		return &Error{Kind: ErrPermission, Field: "owner_unit", Rule: "out_of_scope", Permission: p}
 	}
@@ -327,7 +326,37 @@ func (w *work) unitInScope(p Permission, unit *BusinessUnit) error {
 // saveUser stores a changed user.
 func (w *work) saveUser(ctx context.Context, u User) error {
 	u.UpdatedAt = w.now
+	if u.Version > 0 && len(w.m.rights.visibility) > 0 {
+		if err := w.renewCriteria(ctx, &u); err != nil {
+			return err
+		}
+	}
 	return w.tx.SaveUser(ctx, u)
+}
+
+// renewCriteria makes resolved rights stale if the user gets another value of a
+// field by which criteria choose.
+func (w *work) renewCriteria(ctx context.Context, u *User) error {
+	old, err := w.tx.UserByID(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	for _, field := range w.m.rights.visibility {
+		if old.Custom[field] == u.Custom[field] {
+			continue
+		}
+		mems, err := w.tx.MembershipsOf(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		for _, mem := range mems {
+			if err := w.tx.BumpRights(ctx, u.ID, mem.Org); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return nil
 }
 
 // added returns what is in after but not in before.

@@ -154,7 +154,7 @@ func New(store Store, cfg *Config) (*Manager, error) {
 	if err := p.err(); err != nil {
 		return nil, withOp("New", err)
 	}
-	m.rights = newRights(cat, m.cfg.SnapshotBytes)
+	m.rights = newRights(cat, m.objects, m.cfg.SnapshotBytes)
 	if m.setStepUp(&p); p.err() != nil {
 		return nil, withOp("New", p.err())
 	}
@@ -251,15 +251,19 @@ func (m *Manager) policyOf(o *Organization) *Policy {
 	return m.cfg.Policy
 }
 
-// read prepares an actor for a read: it must be somebody, and young enough.
-func (m *Manager) read(a Actor) (*actorValue, error) {
+// read prepares an actor for a read: it must be somebody, young enough, and have
+// nothing else to do first.
+func (m *Manager) read(a Actor) (*actorValue, error) { return m.readBefore(a, 0) }
+
+// readBefore is read for what may be read while the step is still to be done.
+func (m *Manager) readBefore(a Actor, step Step) (*actorValue, error) {
 	if a.IsZero() {
 		return nil, errNoActor()
 	}
 	if m.now().Sub(a.v.verified) > m.cfg.ActorMaxAge {
 		return nil, refusedEntry("actor_too_old")
 	}
-	if a.v.pending != 0 {
+	if a.v.pending&^step != 0 {
 		return nil, errPending(a.v.pending)
 	}
 	return a.v, nil

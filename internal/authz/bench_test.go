@@ -44,7 +44,7 @@ func BenchmarkHandle(b *testing.B) {
 				joined[k] = tree.At(p)
 				floors[i][k] = floorGrant{&bitsOf[role], p, tree.Subtree(p).End}
 			}
-			subjects[i] = NewSubject[ID](nameOf(i), here, tree, tree, nil, joined[:])
+			subjects[i] = NewSubject[ID](nameOf(i), here, tree, tree, nil, joined[:], nil)
 			subjects[i].Grants = roles[role]
 		}
 		type question struct{ user, perm, team int32 }

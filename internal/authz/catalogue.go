@@ -30,12 +30,41 @@ type Grant struct {
 // Permission is an entry of a [Catalogue].
 type Permission struct {
 	Name, Object, Action string
+	// Field is the protected field that it is about; the name is then that of the
+	// permission for the whole record, ":" and the field.
+	Field string
 	// Scopes are the relations that exist for it.
 	Scopes Mask
 	// Least is what a wildcard grant becomes that has none of them but is not
 	// empty; 0 if wildcard grants do not reach it.
 	Least Mask
+	// Basis is by what criteria on single records choose who sees them.
+	Basis Basis
+
+	base, control int
 }
+
+// Base is the number of the permission for the whole record, of one that is
+// about a field; -1 of others.
+func (p *Permission) Base() int { return p.base }
+
+// Control is the number of the permission whose holders see a record whatever
+// its criteria say; -1 if there is none.
+func (p *Permission) Control() int { return p.control }
+
+// ControlVisibility is the action of [Permission.Control].
+const ControlVisibility = "control_visibility"
+
+// Basis says by what the criteria of an object's records choose.
+type Basis uint8
+
+// The bases. Without one, criteria are met by nobody.
+const (
+	ByTeam Basis = iota + 1
+	ByRole
+	ByUser
+	ByField
+)
 
 // Catalogue numbers permissions from 0. It is immutable once built.
 type Catalogue struct {
@@ -43,14 +72,31 @@ type Catalogue struct {
 	perms  []Permission
 }
 
-// NewCatalogue numbers perms in order. Names must be different.
+// NewCatalogue numbers perms in order. Names must be different, and the
+// permission for the whole record comes before those of its fields.
 func NewCatalogue(perms []Permission) (*Catalogue, error) {
 	c := &Catalogue{number: make(map[string]int, len(perms)), perms: perms}
-	for i, p := range perms {
+	for i := range perms {
+		p := &perms[i]
 		if _, ok := c.number[p.Name]; ok {
 			return nil, fmt.Errorf("authz: permission %s is declared twice", p.Name)
 		}
 		c.number[p.Name] = i
+		p.base = -1
+		if p.Field != "" {
+			base, ok := c.number[p.Object+"."+p.Action]
+			if !ok {
+				return nil, fmt.Errorf("authz: permission %s comes before that of its record", p.Name)
+			}
+			p.base = base
+		}
+	}
+	for i := range perms {
+		p := &perms[i]
+		p.control = -1
+		if n, ok := c.number[p.Object+"."+ControlVisibility]; ok {
+			p.control = n
+		}
 	}
 	return c, nil
 }
@@ -90,11 +136,15 @@ func (c *Catalogue) Matches(name string) bool {
 // Resolve returns the masks that one role or profile grants, by permission
 // number. For each permission the most exact grant of the role counts alone:
 // its name, then "object.*", then "*.action", then "*.*". A wildcard's mask is
-// cut to the scopes that exist, or raised to the least one. Unless provider
-// is set, System becomes Organization.
+// cut to the scopes that exist, or raised to the least one. A permission of a
+// field without a grant of its own has what the role grants for the whole record. Unless provider
+// is set, System becomes Organization. Shared is granted by no role.
 func (c *Catalogue) Resolve(grants []Grant, provider bool) []Mask {
 	byName := make(map[string]Mask, len(grants))
 	for _, g := range grants {
+		if g.Mask&(Organization|System) == 0 {
+			g.Mask &^= Shared
+		}
 		byName[g.Name] |= g.Mask
 	}
 	out := make([]Mask, len(c.perms))
@@ -102,6 +152,10 @@ func (c *Catalogue) Resolve(grants []Grant, provider bool) []Mask {
 		p := &c.perms[i]
 		if m, ok := byName[p.Name]; ok {
 			out[i] = localize(m&p.Scopes, provider)
+			continue
+		}
+		if p.base >= 0 {
+			out[i] = out[p.base]
 			continue
 		}
 		m, ok := byName[p.Object+".*"]
@@ -122,8 +176,8 @@ func (c *Catalogue) Resolve(grants []Grant, provider bool) []Mask {
 	return out
 }
 
-// localize turns System into Organization outside the provider organization.
-// A permission that exists system-wide only is then not granted at all.
+// localize turns System into Organization outside the provider organization: a
+// permission that exists system-wide only is then not granted at all.
 func localize(m Mask, provider bool) Mask {
 	if provider {
 		return m

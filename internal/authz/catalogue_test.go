@@ -119,7 +119,9 @@ func naiveMask(grants []Grant, p *Permission, provider bool) (out Mask) {
 		for _, g := range grants {
 			if g.Name == name {
 				found = true
-				out |= g.Mask
+				if g.Mask != Shared { // which roles do not grant
+					out |= g.Mask
+				}
 			}
 		}
 		if !found {

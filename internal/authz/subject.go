@@ -1,6 +1,9 @@
 package authz
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Subject is the resolved rights of one user in one organization. It is
 // immutable; Grants and Held may be shared between subjects.
@@ -12,21 +15,54 @@ type Subject struct {
 	teams  places // own teams
 	units  places // assigned units
 	Held   []Mask
+	shared []Share
 
 	User, Org          ID
 	unitTree, teamTree *Tree
 }
 
-// NewSubject places a user with the given units and teams in the trees.
-func NewSubject[U, T ~[16]byte](user, org ID, unitTree, teamTree *Tree, units []U, teams []T) *Subject {
+// Share is what is shared with a subject: permissions, on the records of teams.
+// Subjects share the parts of it.
+type Share struct {
+	Permissions []bool // by permission number
+	Teams       []Span // ascending, disjoint
+}
+
+// Contains reports whether the records of the team at p are shared.
+func (s *Share) contains(p int32) bool {
+	for _, t := range s.Teams {
+		if p < t.End {
+			return p >= t.Start
+		}
+	}
+	return false
+}
+
+// Disjoint sorts spans of subtrees and drops those that lie in another one.
+func Disjoint(spans []Span) []Span {
+	slices.SortFunc(spans, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(b.End, a.End))
+	})
+	out := spans[:0]
+	for _, s := range spans {
+		if len(out) == 0 || s.Start >= out[len(out)-1].End {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// NewSubject places a user with the given units and teams in the trees, with whom
+// the shares are shared.
+func NewSubject[U, T ~[16]byte](user, org ID, unitTree, teamTree *Tree, units []U, teams []T, shared []Share) *Subject {
 	return &Subject{
-		User: user, Org: org, unitTree: unitTree, teamTree: teamTree,
+		User: user, Org: org, unitTree: unitTree, teamTree: teamTree, shared: shared,
 		units: placesOf(unitTree, units), teams: placesOf(teamTree, teams),
 	}
 }
 
 // Bytes estimates the memory of s without what it shares.
-func (s *Subject) Bytes() int { return 144 + 8*(cap(s.units)+cap(s.teams)) }
+func (s *Subject) Bytes() int { return 168 + 8*(cap(s.units)+cap(s.teams)) + 48*cap(s.shared) }
 
 // places are positions of a tree: in Start, ascending. End is the end of the
 // subtree, or of one before it that reaches farther, so that a position lies
@@ -90,15 +126,61 @@ func (s *Subject) UnitRoots() []ID { return s.units.names(s.unitTree) }
 // TeamRoots returns the own teams in tree order.
 func (s *Subject) TeamRoots() []ID { return s.teams.names(s.teamTree) }
 
-// Allows reports whether the mask granted for a permission covers a record.
-// A record of another organization is covered by System only.
-func Allows[U, T ~[16]byte](s *Subject, granted Mask, org, owner ID, units []U, teams []T) bool {
-	return Relation(s, granted, org, owner, units, teams) != 0
+// Shared returns the teams whose records are shared with the subject for
+// permission number n, and those below which all are.
+func (s *Subject) Shared(n int) (teams, trees []ID) {
+	for i := range s.shared {
+		if !s.shared[i].Permissions[n] {
+			continue
+		}
+		for _, t := range s.shared[i].Teams {
+			root := s.teamTree.nodes[t.Start]
+			teams = append(teams, root)
+			if t.End > t.Start+1 {
+				trees = append(trees, root)
+			}
+		}
+	}
+	return teams, trees
 }
 
-// Relation returns the first relation of granted, from the cheapest to the
-// dearest to compute, by which the record relates to s; 0 if there is none.
-func Relation[U, T ~[16]byte](s *Subject, granted Mask, org, owner ID, units []U, teams []T) Mask {
+// Shares returns what is shared with the subject.
+func (s *Subject) Shares() []Share { return s.shared }
+
+// Covers reports whether mask, granted for permission number n, reaches the
+// records of every team of the span, which is one of the subject's team tree.
+func (s *Subject) Covers(n int, mask Mask, teams Span) bool {
+	if mask&(Organization|System) != 0 {
+		return true
+	}
+	for p := teams.Start; p < teams.End; p++ {
+		if s.byTeam(mask, p) == 0 && (mask&Shared == 0 || !s.sharedAt(n, p)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Subject) sharedAt(n int, p int32) bool {
+	for i := range s.shared {
+		if s.shared[i].Permissions[n] && s.shared[i].contains(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Reaches reports whether a record is related to s by one of the relations of
+// mask, what is shared aside.
+func Reaches[U, T ~[16]byte](s *Subject, mask Mask, org, owner ID, units []U, teams []T) bool {
+	return Relation(s, 0, mask&^Shared, org, owner, units, teams) != 0
+}
+
+// Relation returns the first relation of granted, the mask of permission number
+// n, from the cheapest to the dearest to compute, by which the record relates to
+// s; 0 if there is none. A record of another organization is covered by System
+// only.
+func Relation[U, T ~[16]byte](s *Subject, n int, granted Mask, org, owner ID, units []U, teams []T) Mask {
 	if granted&System != 0 {
 		return System
 	}
@@ -120,11 +202,14 @@ func Relation[U, T ~[16]byte](s *Subject, granted Mask, org, owner ID, units []U
 			}
 		}
 	}
-	if granted&(Team|Subteams) != 0 {
+	if granted&(Team|Subteams|Shared) != 0 {
 		for _, t := range teams {
 			if p, ok := s.teamTree.pos[ID(t)]; ok {
 				if m := s.byTeam(granted, p); m != 0 {
 					return m
+				}
+				if granted&Shared != 0 && s.sharedAt(n, p) {
+					return Shared
 				}
 			}
 		}

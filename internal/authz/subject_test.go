@@ -20,6 +20,7 @@ type hall struct {
 	subject                *Subject
 	user, org              ID
 	assigned, joined       []int
+	shared, sharedTrees    []int // teams, and those with everything below
 	records                []deed
 }
 
@@ -62,7 +63,9 @@ func drawHall(t *rapid.T) *hall {
 	}
 	h.assigned = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 12).Draw(t, "assigned")
 	h.joined = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 12).Draw(t, "joined")
-	h.subject = NewSubject(h.user, h.org, h.units, h.teams, ids(h.assigned), ids(h.joined))
+	h.shared = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 3).Draw(t, "shared")
+	h.sharedTrees = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 2).Draw(t, "shared trees")
+	h.subject = NewSubject(h.user, h.org, h.units, h.teams, ids(h.assigned), ids(h.joined), h.shares())
 	some := func(mine []int) []int { // now and then of the subject's own
 		out := make([]int, r.IntN(4))
 		for i := range out {
@@ -79,6 +82,24 @@ func drawHall(t *rapid.T) *hall {
 		})
 	}
 	return h
+}
+
+// shares are two shares of permission 0, and one of permission 1 that shares
+// nothing.
+func (h *hall) shares() []Share {
+	var one, two []Span
+	for _, x := range h.shared {
+		if p, ok := h.teams.Position(nameOf(x)); ok {
+			one = append(one, Span{p, p + 1})
+		}
+	}
+	for _, x := range h.sharedTrees {
+		if p, ok := h.teams.Position(nameOf(x)); ok {
+			two = append(two, h.teams.Subtree(p))
+		}
+	}
+	perms := []bool{true, false}
+	return []Share{{perms, Disjoint(one)}, {perms, Disjoint(two)}, {[]bool{false, true}, nil}}
 }
 
 // relations are those by which a record relates to the subject, from the
@@ -112,6 +133,9 @@ func (h *hall) relations(d *deed) (m Mask) {
 		if slices.Contains(h.joined, x) {
 			m |= Team
 		}
+		if slices.Contains(h.shared, x) || slices.ContainsFunc(above(h.teamParent, x), func(a int) bool { return slices.Contains(h.sharedTrees, a) }) {
+			m |= Shared
+		}
 		for _, a := range above(h.teamParent, x)[1:] {
 			if slices.Contains(h.joined, a) {
 				m |= Subteams
@@ -142,7 +166,10 @@ func (h *hall) listed(mask Mask, d *deed) bool {
 		}
 		return false
 	}
-	return slices.ContainsFunc(d.units, func(x int) bool {
+	shared, trees := h.subject.Shared(0)
+	return mask&Shared != 0 && slices.ContainsFunc(d.teams, func(x int) bool {
+		return slices.Contains(shared, nameOf(x)) || inside(h.teams, trees, x, 0, Shared, 0)
+	}) || slices.ContainsFunc(d.units, func(x int) bool {
 		return inside(h.units, h.subject.UnitRoots(), x, Unit, 0, Division)
 	}) || slices.ContainsFunc(d.teams, func(x int) bool {
 		return inside(h.teams, h.subject.TeamRoots(), x, Team, Subteams, 0)
@@ -175,10 +202,10 @@ func TestRelationAgreesWithTheDocumentedRules(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d of %d decisions allow; alone decide: own %d, team %d, subteams %d, unit %d, division %d, organization %d, system %d",
-		allowed, asked, decided[0], decided[1], decided[2], decided[3], decided[4], decided[5], decided[6])
+	t.Logf("%d of %d decisions allow; alone decide: own %d, team %d, subteams %d, unit %d, division %d, organization %d, system %d, shared %d",
+		allowed, asked, decided[0], decided[1], decided[2], decided[3], decided[4], decided[5], decided[6], decided[7])
 	assert.Greater(t, allowed, asked/10)
-	for scope := range 7 {
+	for scope := range 8 {
 		assert.GreaterOrEqual(t, decided[scope]*100, allowed, "scope %d decides too seldom", scope)
 	}
 }
@@ -186,13 +213,15 @@ func TestRelationAgreesWithTheDocumentedRules(t *testing.T) {
 // check compares one decision with the rules, and with the list.
 func (h *hall) check(t *rapid.T, granted, related Mask, d *deed) {
 	units, teams := ids(d.units), ids(d.teams)
-	got := Relation(h.subject, granted, d.org, d.owner, units, teams)
+	got := Relation(h.subject, 0, granted, d.org, d.owner, units, teams)
 	want := granted & related
 	switch {
 	case got == 0 && want != 0, got != 0 && got&want == 0, bits.OnesCount8(uint8(got)) > 1:
 		t.Fatalf("granted %b, related %b: relation %b of %+v; assigned %v, joined %v", granted, related, got, d, h.assigned, h.joined)
-	case Allows(h.subject, granted, d.org, d.owner, units, teams) != (got != 0):
-		t.Fatalf("Allows and Relation differ: %b", granted)
+	case Reaches(h.subject, granted, d.org, d.owner, units, teams) != (want&^Shared != 0):
+		t.Fatalf("Reaches and Relation differ: %b", granted)
+	case Relation(h.subject, 1, granted, d.org, d.owner, units, teams)&Shared != 0:
+		t.Fatalf("what is shared for one permission counts for another")
 	case h.listed(granted, d) != (got != 0):
 		t.Fatalf("granted %b: the list says %t of %+v", granted, got == 0, d)
 	}
@@ -206,9 +235,9 @@ func TestAWideGrantNeverAllowsLess(t *testing.T) {
 		for i := range h.records {
 			d := &h.records[i]
 			units, teams := ids(d.units), ids(d.teams)
-			one := Allows(h.subject, a, d.org, d.owner, units, teams)
-			other := Allows(h.subject, b, d.org, d.owner, units, teams)
-			if Allows(h.subject, a|b, d.org, d.owner, units, teams) != (one || other) {
+			one := Reaches(h.subject, a, d.org, d.owner, units, teams)
+			other := Reaches(h.subject, b, d.org, d.owner, units, teams)
+			if Reaches(h.subject, a|b, d.org, d.owner, units, teams) != (one || other) {
 				t.Fatalf("%b and %b of %+v", a, b, d)
 			}
 		}
@@ -219,11 +248,11 @@ func TestNobodyOwnsNothing(t *testing.T) {
 	t.Parallel()
 	none, err := NewTree(nil)
 	require.NoError(t, err)
-	system := NewSubject[ID, ID](ID{}, ID{}, none, none, nil, nil)
-	assert.False(t, Allows[ID, ID](system, Own, ID{}, ID{}, nil, nil))
-	assert.False(t, Allows[ID, ID](system, wholeOrg, ID{}, ID{}, nil, nil), "no organization is nobody's")
-	assert.True(t, Allows[ID, ID](system, System, here, you, nil, nil))
-	assert.False(t, Allows[ID, ID](system, Shared, here, you, nil, nil))
+	system := NewSubject[ID, ID](ID{}, ID{}, none, none, nil, nil, nil)
+	assert.False(t, Reaches[ID, ID](system, Own, ID{}, ID{}, nil, nil))
+	assert.False(t, Reaches[ID, ID](system, wholeOrg, ID{}, ID{}, nil, nil), "no organization is nobody's")
+	assert.True(t, Reaches[ID, ID](system, System, here, you, nil, nil))
+	assert.False(t, Reaches[ID, ID](system, Shared, here, you, nil, nil))
 }
 
 func TestChecksAllocateNothing(t *testing.T) {
@@ -231,10 +260,10 @@ func TestChecksAllocateNothing(t *testing.T) {
 	nodes, _ := randomForest(r, 100)
 	tree, err := NewTree(nodes)
 	require.NoError(t, err)
-	s := NewSubject(me, here, tree, tree, ids([]int{1, 2, 3}), ids([]int{4, 5}))
+	s := NewSubject(me, here, tree, tree, ids([]int{1, 2, 3}), ids([]int{4, 5}), nil)
 	units, teams := ids([]int{90, 91}), ids([]int{80, 81})
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		_ = Allows(s, hierarchy|ownDivision, here, you, units, teams)
+		_ = Reaches(s, hierarchy|ownDivision, here, you, units, teams)
 	}))
 	assert.Positive(t, s.Bytes())
 }
