@@ -2,6 +2,8 @@ package usermgmt
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
@@ -22,7 +24,7 @@ func (a *Access) Catalogue() []Object {
 	out := make([]Object, len(a.m.objects))
 	for i, o := range a.m.objects {
 		o.Actions = append([]string(nil), o.Actions...)
-		o.SystemOnly = append([]string(nil), o.SystemOnly...)
+		o.SystemOnly, o.Fields = append([]string(nil), o.SystemOnly...), append([]string(nil), o.Fields...)
 		out[i] = o
 	}
 	return out
@@ -47,6 +49,25 @@ func (a *Access) CheckMany(actor Actor, p Permission, records []Record) []bool {
 	out := make([]bool, len(records))
 	for i := range records {
 		out[i] = actor.Can(p, records[i])
+	}
+	return out
+}
+
+// Fields returns those of the object's protected fields ([Object.Fields]) that the
+// actor may use on the record, with the permission on the whole record, such as
+// "lead.view" or "lead.edit": those for which p.Of(field) is allowed. It returns
+// none if p is not allowed.
+func (a *Access) Fields(actor Actor, p Permission, r Record) []string {
+	object, _, _ := strings.Cut(string(p), ".")
+	i := slices.IndexFunc(a.m.objects, func(o Object) bool { return o.Name == object })
+	if i < 0 {
+		return nil
+	}
+	var out []string
+	for _, f := range a.m.objects[i].Fields {
+		if actor.Can(p.Of(f), r) {
+			out = append(out, f)
+		}
 	}
 	return out
 }
@@ -90,14 +111,46 @@ func teamsAt(mem *Membership, now time.Time) []TeamID {
 func (a *Access) Filter(actor Actor, p Permission) Filter { return actor.get().filter(p) }
 
 func (v *actorValue) filter(p Permission) Filter {
-	f := Filter{Org: v.org, At: v.verified}
-	if v.rights == nil || v.pending != 0 {
-		return f
-	}
 	n, ok := v.cat.Number(string(p))
-	if !ok {
-		return f
+	if v.rights == nil || v.pending != 0 || !ok {
+		return Filter{Org: v.org, At: v.verified}
 	}
+	f := v.filterOf(n)
+	e := v.cat.At(n)
+	if base := e.Base(); base >= 0 {
+		whole := v.filterOf(base)
+		f.And = &whole
+	}
+	if e.Basis != 0 && e.Control() >= 0 {
+		control := v.filterOf(e.Control())
+		f.Criteria, f.Control = v.criteria(e), &control
+	}
+	return f
+}
+
+// criteria are what the actor meets, by the permission's basis.
+func (v *actorValue) criteria(e *authz.Permission) *Criteria {
+	c := &Criteria{}
+	switch e.Basis {
+	case authz.ByTeam:
+		c.Teams = slices.Clone(v.rights.teams)
+	case authz.ByRole:
+		c.Roles = slices.Clone(v.rights.roles)
+	case authz.ByUser:
+		if !v.subject.IsZero() {
+			c.Users = []UserID{v.subject}
+		}
+	case authz.ByField:
+		if value := v.rights.values[e.Object]; value != "" {
+			c.Values = []string{value}
+		}
+	}
+	return c
+}
+
+// filterOf is the set of records that permission number n alone reaches.
+func (v *actorValue) filterOf(n int) Filter {
+	f := Filter{Org: v.org, At: v.verified}
 	g := v.granted(n)
 	switch {
 	case g&authz.System != 0:

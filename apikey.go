@@ -212,5 +212,10 @@ func (m *Manager) keyMask(permissions []Permission) []authz.Mask {
 			mask[n] = ^authz.Mask(0)
 		}
 	}
+	for n := range mask { // a record comes with its fields
+		if base := m.rights.cat.At(n).Base(); base >= 0 {
+			mask[n] |= mask[base]
+		}
+	}
 	return mask
 }

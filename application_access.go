@@ -64,6 +64,13 @@ func (s *Applications) Grant(ctx context.Context, a Actor, req AccessRequest) (*
 		if err := p.err(); err != nil {
 			return err
 		}
+		trees, err := w.trees(ctx, e.Org)
+		if err != nil {
+			return err
+		}
+		if err := w.grantShares(ctx, compiledOrg{policy, trees}, e, to, old); err != nil {
+			return err
+		}
 		e.UpdatedAt = w.now
 		if err := w.tx.SaveAccess(ctx, *e); err != nil {
 			return err

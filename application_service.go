@@ -111,7 +111,7 @@ func (w *work) commands(org OrgID, objects []string) error {
 	all := make([]authz.Mask, w.v.cat.Len())
 	for n := range all {
 		if perm := w.v.cat.At(n); slices.Contains(objects, perm.Object) {
-			all[n] = perm.Scopes &^ authz.System
+			all[n] = perm.Scopes &^ (authz.System | authz.Shared)
 		}
 	}
 	return w.mayGrant(org, all)

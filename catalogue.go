@@ -22,6 +22,7 @@ func builtinObjects() []Object {
 			Actions: []string{"view", "create", "edit", "disable"}, SystemOnly: []string{"create", "disable"}},
 		{Name: "unit", Ownership: OwnedByUnit, Label: "Business units", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "team", Ownership: OwnedByTeam, Label: "Teams", Actions: []string{"view", "create", "edit", "delete"}},
+		{Name: "sharing", Ownership: OwnedByTeam, Label: "Team data sharing", Actions: []string{"view", "edit"}},
 		{Name: "role", Ownership: OwnedByOrganization, Label: "Roles", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "profile", Ownership: OwnedByOrganization, Label: "Access profiles", Actions: []string{"view", "create", "edit", "delete"}},
 		{Name: "application", Ownership: OwnedByOrganization, Label: "Applications", Actions: []string{"view", "manage"}},

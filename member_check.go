@@ -56,6 +56,9 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 			p.add("roles", "required", "at least one role, held directly or by application access")
 		}
 	}
+	if err := w.checkShares(ctx, u, before, m, access, org); err != nil {
+		return err
+	}
 	if _, ok := policy.reach[m.InitialApp]; !m.InitialApp.IsZero() && !ok {
 		p.add("initial_application", "unknown", "no such application in the organization")
 	}
@@ -67,6 +70,22 @@ func (w *work) checkMembership(ctx context.Context, u *User, before, m *Membersh
 		p.add("licence", "format", "want 1 to 64 characters a-z, 0-9, _ and -")
 	}
 	return w.checkOwn(ctx, before, m, p)
+}
+
+// checkShares is the subset rule for what sharing policies give a member.
+func (w *work) checkShares(ctx context.Context, u *User, before, m *Membership, access []ApplicationAccess, org compiledOrg) error {
+	if len(org.policy.sharing) == 0 {
+		return nil
+	}
+	entries, err := w.accessOf(ctx, u, m.Org)
+	if err != nil {
+		return err
+	}
+	with := slices.Clone(entries)
+	for _, a := range access {
+		with = append(with, AccessEntry{Application: a.Application, Roles: a.Roles})
+	}
+	return w.mayShare(org, org.everywhere(holding{membership: before, access: entries}, w.now), org.everywhere(holding{membership: m, access: with}, w.now))
 }
 
 // compiled reads the policy and the trees of an organization.
@@ -257,8 +276,8 @@ func (w *work) reachesWith(ctx context.Context, policy *orgPolicy, trees *orgTre
 	for _, a := range access {
 		entries = append(entries, AccessEntry{Application: a.Application, Roles: a.Roles})
 	}
-	held := compiledOrg{policy, trees}.heldEverywhere(holding{membership: m, access: entries}, w.now)
-	return w.reaches(m, teams, units, held)
+	org := compiledOrg{policy, trees}
+	return w.reaches(m, teams, units, org.masksOf(org.everywhere(holding{membership: m, access: entries}, w.now)))
 }
 
 // checkPlaces checks teams and units: that they exist in the organization, that

@@ -53,6 +53,8 @@ const (
 	PermTeamCreate        Permission = "team.create"
 	PermTeamEdit          Permission = "team.edit"
 	PermTeamDelete        Permission = "team.delete"
+	PermSharingView       Permission = "sharing.view" // team data sharing policies
+	PermSharingEdit       Permission = "sharing.edit" // make, change and delete them
 	PermRoleView          Permission = "role.view"
 	PermRoleCreate        Permission = "role.create"
 	PermRoleEdit          Permission = "role.edit"
@@ -239,8 +241,10 @@ type Object struct {
 	// besides its Actions: whoever has it on a record sees it whatever its criteria
 	// say. Defaults to none.
 	Visibility Visibility
-	// VisibilityField is the key of the custom field ([Config.Fields]) whose value
-	// counts, with [VisibleByField]; empty otherwise.
+	// VisibilityField names the custom field ([Config.Fields]) whose value counts,
+	// with [VisibleByField]; empty otherwise. It is one that users do not change
+	// themselves, and that has one value. Whoever may edit users decides by it who
+	// sees what, but not for themselves.
 	VisibilityField string
 	// Label is an English name for people. Defaults to Name.
 	Label string

@@ -53,7 +53,7 @@ func shippedProfiles() []AccessProfile {
 		PermUserResetPassword, PermUserInvite,
 		PermUserGrant, PermUserMembership, PermUserManageAPIKey, PermUserEndSessions, PermUserConfigure, PermUserEditProfile,
 		PermUserImport, PermUserExport, PermTeamCreate, PermTeamEdit, PermTeamDelete,
-		PermAuditView, PermProxyLogin, PermProxyConfigure,
+		PermSharingView, PermSharingEdit, PermAuditView, PermProxyLogin, PermProxyConfigure,
 	} {
 		team = append(team, Grant{p, h})
 	}

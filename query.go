@@ -159,12 +159,24 @@ type Filter struct {
 	// At is when: an assignment to a team counts if it holds then. Zero counts
 	// all of them.
 	At time.Time
+
+	// The following concern records of the host's only: lists of this package, and
+	// so stores, never have them.
+
+	// And, if not nil, keeps of the records only those that it matches too. Its own
+	// Criteria and Control are nil.
+	And *Filter
+	// Criteria, if not nil, keeps of the records that carry criteria those that meet
+	// it, that is list one of its parts, or match Control, which is then not nil. It
+	// is set for objects with an [Object.Visibility], with that part alone.
+	Criteria *Criteria
+	Control  *Filter
 }
 
 // Nothing reports whether no record matches.
 func (f *Filter) Nothing() bool {
-	return f != nil && !f.System && !f.All && len(f.Owners) == 0 &&
-		len(f.Units) == 0 && len(f.UnitTrees) == 0 && len(f.Teams) == 0 && len(f.TeamTrees) == 0
+	return f != nil && (f.And.Nothing() || !f.System && !f.All && len(f.Owners) == 0 &&
+		len(f.Units) == 0 && len(f.UnitTrees) == 0 && len(f.Teams) == 0 && len(f.TeamTrees) == 0)
 }
 
 // AuditQuery selects audit entries. All conditions hold together; a zero one

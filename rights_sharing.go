@@ -53,7 +53,12 @@ func (c *compiledSharing) place(t *authz.Tree) *placedSharing {
 // with returns the teams whose records the policy shares with the members of a
 // team, by their positions.
 func (s *placedSharing) with(team int32) []authz.Span {
-	owning, sharing := within(s.owning, team), within(s.sharing, team)
+	return s.sides(within(s.owning, team), within(s.sharing, team))
+}
+
+// sides is what is shared with somebody who is in the owning set, in a sharing
+// set, or in both.
+func (s *placedSharing) sides(owning, sharing bool) []authz.Span {
 	switch model := s.policy.Model; {
 	case sharing && model == SharingMashup, sharing && owning && model == SharingTwoWay:
 		return s.both
@@ -63,6 +68,18 @@ func (s *placedSharing) with(team int32) []authz.Span {
 		return s.sharing
 	}
 	return nil
+}
+
+// withBelow is with for a team that comes to lie below the one at p.
+func (s *placedSharing) withBelow(p int32) []authz.Span {
+	return s.sides(s.policy.OwningSubteams && within(s.owning, p), s.policy.SharingSubteams && within(s.sharing, p))
+}
+
+// takesIn reports whether the records of a team that comes to lie below the one
+// at p are among those of shared, which is what the policy shares with somebody.
+func (s *placedSharing) takesIn(shared []authz.Span, p int32) bool {
+	return s.policy.OwningSubteams && within(s.owning, p) && within(shared, p) ||
+		s.policy.SharingSubteams && within(s.sharing, p) && within(shared, p)
 }
 
 func within(spans []authz.Span, p int32) bool {

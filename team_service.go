@@ -121,13 +121,16 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 }
 
 // inheritsNoMore refuses to move a team to where its members would take on
-// roles that the actor does not hold.
+// roles, or have records shared with them, that the actor does not hold.
 func (w *work) inheritsNoMore(ctx context.Context, t *Team, trees *orgTrees) error {
 	set, err := w.tx.Policy(ctx, t.Org)
 	if err != nil {
 		return err
 	}
 	policy := compilePolicy(w.m.rights.cat, set)
+	if err := w.movesShares(ctx, compiledOrg{policy, trees}, t); err != nil {
+		return err
+	}
 	for _, e := range policy.teamEntries([]TeamID{t.Parent}, trees) {
 		for _, a := range e.Roles {
 			if r := policy.roles[a.Role]; r != nil {

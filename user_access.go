@@ -133,29 +133,27 @@ func (w *work) needIdentity(ctx context.Context, u *User, p Permission) error {
 	return err
 }
 
-// heldBy resolves what a user holds in an organization, over all applications.
-func (w *work) heldBy(ctx context.Context, user UserID, org OrgID) ([]authz.Mask, error) {
+// everything finds what a user has in an organization, over all applications.
+func (w *work) everything(ctx context.Context, user UserID, org OrgID) (compiledOrg, []source, error) {
 	st, err := w.tx.StandingOf(ctx, user, org)
 	if err != nil {
-		return nil, err
+		return compiledOrg{}, nil, err
 	}
 	r := w.m.rights.reading()
 	o, err := r.org(ctx, w.tx, &st)
 	if err != nil {
-		return nil, err
+		return compiledOrg{}, nil, err
 	}
 	h, err := r.holding(ctx, w.tx, user, org, ApplicationID{}, everyRole)
 	if err != nil {
-		return nil, err
+		return compiledOrg{}, nil, err
 	}
-	return o.heldEverywhere(h, w.now), nil
+	return o, o.everywhere(h, w.now), nil
 }
 
-// heldEverywhere joins what the holder holds in each application and in none,
-// whatever role is in force. Assignments that have not begun count too, for
-// they will.
-func (o compiledOrg) heldEverywhere(h holding, now time.Time) []authz.Mask {
-	held := make([]authz.Mask, len(o.policy.limited))
+// everywhere finds what the holder has in each application and in none, whatever
+// role is in force. Assignments that have not begun count too, for they will.
+func (o compiledOrg) everywhere(h holding, now time.Time) (list []source) {
 	apps := []ApplicationID{{}}
 	for id := range o.policy.reach {
 		apps = append(apps, id)
@@ -163,9 +161,16 @@ func (o compiledOrg) heldEverywhere(h holding, now time.Time) []authz.Mask {
 	h.role = everyRole
 	for _, app := range apps {
 		h.app = app
-		for _, s := range o.policy.sources(h, o.trees, &clock{now: now, future: true}).list {
-			authz.Or(held, s.masks)
-		}
+		list = append(list, o.policy.sources(h, o.trees, &clock{now: now, future: true}).list...)
+	}
+	return list
+}
+
+// masksOf joins what sources grant.
+func (o compiledOrg) masksOf(list []source) []authz.Mask {
+	held := make([]authz.Mask, len(o.policy.limited))
+	for _, s := range list {
+		authz.Or(held, s.masks)
 	}
 	return held
 }
@@ -176,13 +181,16 @@ func (w *work) gainsBelow(ctx context.Context, relation authz.Mask) (bool, error
 	if w.v.subject.IsZero() {
 		return false, nil
 	}
-	held, err := w.heldBy(ctx, w.v.subject, w.v.org)
-	for _, m := range held {
+	org, list, err := w.everything(ctx, w.v.subject, w.v.org)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range org.masksOf(list) {
 		if m&relation != 0 && m&(authz.Organization|authz.System) == 0 {
-			return true, err
+			return true, nil
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 // notStronger refuses users who hold, in any of their organizations, what the
@@ -201,20 +209,23 @@ func (w *work) notStronger(ctx context.Context, u *User) error {
 }
 
 func (w *work) notStrongerIn(ctx context.Context, user UserID, org OrgID) error {
-	held, err := w.heldBy(ctx, user, org)
+	o, list, err := w.everything(ctx, user, org)
 	if err != nil {
 		return err
 	}
-	for n, m := range held {
+	for n, m := range o.masksOf(list) {
 		mine := w.v.held(n)
 		if org != w.v.org && mine&authz.System == 0 {
 			// What one holds here says nothing about rights elsewhere, but for
 			// what everybody has.
 			mine = w.m.everybody[n]
 		}
-		if m&^mine != 0 {
+		if m&^mine&^authz.Shared != 0 {
 			return &Error{Kind: ErrPermission, Rule: "stronger", Permission: Permission(w.v.cat.At(n).Name)}
 		}
+	}
+	if perm := w.beyond(org, o.trees, sharesOf(list)); perm != "" {
+		return &Error{Kind: ErrPermission, Rule: "stronger", Permission: perm}
 	}
 	return nil
 }
@@ -335,7 +346,7 @@ func (w *work) saveUser(ctx context.Context, u User) error {
 }
 
 // renewCriteria makes resolved rights stale if the user gets another value of a
-// field by which criteria choose.
+// field by which criteria choose. Nobody gives themselves one.
 func (w *work) renewCriteria(ctx context.Context, u *User) error {
 	old, err := w.tx.UserByID(ctx, u.ID)
 	if err != nil {
@@ -344,6 +355,9 @@ func (w *work) renewCriteria(ctx context.Context, u *User) error {
 	for _, field := range w.m.rights.visibility {
 		if old.Custom[field] == u.Custom[field] {
 			continue
+		}
+		if u.ID == w.v.subject {
+			return &Error{Kind: ErrPermission, Field: "custom." + field, Rule: "own_criteria", Permission: PermUserEdit}
 		}
 		mems, err := w.tx.MembershipsOf(ctx, u.ID)
 		if err != nil {

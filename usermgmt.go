@@ -141,6 +141,17 @@ func New(store Store, cfg *Config) (*Manager, error) {
 	m.settings = newSettings(m.cfg.Settings, &p)
 	m.cfg.setDefaults(&p)
 	m.fields = newFieldSet(m.cfg.Fields, &p)
+	for _, o := range m.cfg.Objects {
+		if o.VisibilityField == "" {
+			continue
+		}
+		switch f := m.fields.find(o.VisibilityField); {
+		case f == nil:
+			p.add("objects", "visibility", "object "+o.Name+": no custom field "+o.VisibilityField)
+		case f.Own, f.Type == FieldChoices:
+			p.add("objects", "visibility", "object "+o.Name+": field "+o.VisibilityField+" has several values, or users change their own")
+		}
+	}
 	m.reserved = reservedKeys(m.cfg.ReservedUsernames, &p)
 	m.cfg.Policy.validate(&p)
 	m.hasher, err = newHasher(m.cfg.Hash)

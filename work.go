@@ -89,7 +89,7 @@ func (w *work) mayGrant(org OrgID, masks []authz.Mask) error {
 		if org != w.v.org && held&authz.System == 0 {
 			held &= authz.Own
 		}
-		if m&^held != 0 {
+		if m&^held&^authz.Shared != 0 { // what is shared is not granted; see mayShare
 			return &Error{Kind: ErrPermission, Rule: "exceeds_own_rights",
 				Permission: Permission(w.v.cat.At(n).Name), Detail: "with scope " + Scope(m).String()}
 		}

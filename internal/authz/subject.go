@@ -148,13 +148,14 @@ func (s *Subject) Shared(n int) (teams, trees []ID) {
 func (s *Subject) Shares() []Share { return s.shared }
 
 // Covers reports whether mask, granted for permission number n, reaches the
-// records of every team of the span, which is one of the subject's team tree.
-func (s *Subject) Covers(n int, mask Mask, teams Span) bool {
+// records of every team of the span of a tree.
+func (s *Subject) Covers(n int, mask Mask, t *Tree, teams Span) bool {
 	if mask&(Organization|System) != 0 {
 		return true
 	}
-	for p := teams.Start; p < teams.End; p++ {
-		if s.byTeam(mask, p) == 0 && (mask&Shared == 0 || !s.sharedAt(n, p)) {
+	for _, id := range t.nodes[teams.Start:teams.End] {
+		p, ok := s.teamTree.pos[id]
+		if !ok || s.byTeam(mask, p) == 0 && (mask&Shared == 0 || !s.sharedAt(n, p)) {
 			return false
 		}
 	}

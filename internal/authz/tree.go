@@ -7,7 +7,10 @@
 // resolved, immutable rights of one user, whose checks allocate nothing.
 package authz
 
-import "errors"
+import (
+	"errors"
+	"iter"
+)
 
 // ID is an identifier of a user, organization, unit or team.
 type ID = [16]byte
@@ -31,6 +34,14 @@ type Span struct{ Start, End int32 }
 
 // Contains reports whether p lies in s.
 func (s Span) Contains(p int32) bool { return p >= s.Start && p < s.End }
+
+// Positions yields the positions in s.
+func (s Span) Positions() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for p := s.Start; p < s.End && yield(p); p++ {
+		}
+	}
+}
 
 // NewTree numbers nodes, which may come in any order. A node whose parent is
 // not among them is a root. It returns [ErrCycle] if some node is not

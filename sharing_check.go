@@ -1,0 +1,141 @@
+package usermgmt
+
+import (
+	"context"
+	"slices"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// beyond returns the first permission that the shares give, in an organization with
+// the trees, on the records of a team on which the actor does not hold it; "" if
+// there is none.
+func (w *work) beyond(org OrgID, trees *orgTrees, shares []authz.Share) Permission {
+	for _, share := range shares {
+		for n, shared := range share.Permissions {
+			if !shared {
+				continue
+			}
+			mask := w.v.held(n)
+			if org != w.v.org {
+				mask &= authz.System
+			}
+			for _, span := range share.Teams {
+				if !w.v.rights.Covers(n, mask, trees.teams, span) {
+					return Permission(w.v.cat.At(n).Name)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// mayShare is the subset rule for what is shared: nobody gives somebody the
+// records of a team on which they do not hold the same themselves. Of what is
+// shared after a change, what was shared before it is not asked.
+func (w *work) mayShare(org compiledOrg, before, after []source) error {
+	var gained []authz.Share
+	for _, s := range after {
+		spans := slices.Clone(s.share.Teams)
+		for _, old := range before {
+			if old.Sharing == s.Sharing && !s.Sharing.IsZero() {
+				spans = slices.DeleteFunc(spans, func(span authz.Span) bool { return lies(span, old.share.Teams) })
+			}
+		}
+		if len(spans) > 0 {
+			gained = append(gained, authz.Share{Permissions: s.share.Permissions, Teams: spans})
+		}
+	}
+	if perm := w.beyond(org.policy.set.Org.ID, org.trees, gained); perm != "" {
+		return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: perm, Detail: "by a sharing policy"}
+	}
+	return nil
+}
+
+// lies reports whether the span lies in one of spans.
+func lies(span authz.Span, spans []authz.Span) bool {
+	return slices.ContainsFunc(spans, func(s authz.Span) bool { return s.Start <= span.Start && span.End <= s.End })
+}
+
+// grantShares checks an access entry whose roles may let a sharing policy apply to
+// its user, or to the members of its team and of those below.
+func (w *work) grantShares(ctx context.Context, org compiledOrg, e *AccessEntry, mem *Membership, old []RoleAssignment) error {
+	limited := slices.ContainsFunc(org.policy.sharing, func(s *compiledSharing) bool {
+		return slices.ContainsFunc(e.Roles, func(a RoleAssignment) bool { return slices.Contains(s.policy.Roles, a.Role) })
+	})
+	if !limited {
+		return nil
+	}
+	if mem != nil {
+		entries, err := w.tx.AccessOf(ctx, e.User, e.Org)
+		if err != nil {
+			return err
+		}
+		with := append(slices.DeleteFunc(slices.Clone(entries), func(o AccessEntry) bool { return o.ID == e.ID }), *e)
+		return w.mayShare(org, org.everywhere(holding{membership: mem, access: entries}, w.now), org.everywhere(holding{membership: mem, access: with}, w.now))
+	}
+	pos, ok := org.trees.teams.Position(authz.ID(e.Team))
+	if !ok {
+		return nil
+	}
+	var shares []authz.Share
+	for _, s := range org.policy.placed(org.trees) {
+		if !slices.ContainsFunc(e.Roles, func(a RoleAssignment) bool {
+			isNew, _ := newRole(old, a)
+			return isNew && slices.Contains(s.policy.Roles, a.Role)
+		}) {
+			continue
+		}
+		for p := range org.trees.teams.Subtree(pos).Positions() {
+			shares = append(shares, authz.Share{Permissions: s.perms, Teams: s.with(p)})
+		}
+	}
+	if perm := w.beyond(e.Org, org.trees, shares); perm != "" {
+		return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: perm, Detail: "by a sharing policy"}
+	}
+	return nil
+}
+
+// movesShares refuses to move a team to where its members would have more shared
+// with them than the actor holds, or where its records would be shared with the
+// actor, who does not hold as much on them.
+func (w *work) movesShares(ctx context.Context, org compiledOrg, t *Team) error {
+	if len(org.policy.sharing) == 0 {
+		return nil
+	}
+	teams := org.trees.teams
+	old, ok := teams.Position(authz.ID(t.ID))
+	parent, above := teams.Position(authz.ID(t.Parent))
+	if !ok || !above {
+		return nil // refused for what it is
+	}
+	var before, after []source
+	for _, s := range org.policy.placed(org.trees) {
+		had, has := source{Source: Source{Sharing: s.policy.ID}}, source{Source: Source{Sharing: s.policy.ID}}
+		had.share = authz.Share{Permissions: s.perms, Teams: s.with(old)}
+		has.share = authz.Share{Permissions: s.perms, Teams: s.withBelow(parent)}
+		before, after = append(before, had), append(after, has)
+	}
+	if err := w.mayShare(org, before, after); err != nil {
+		return err
+	}
+	if w.v.subject.IsZero() || w.v.org != t.Org {
+		return nil
+	}
+	_, mine, err := w.everything(ctx, w.v.subject, w.v.org)
+	if err != nil {
+		return err
+	}
+	moved := []authz.Span{teams.Subtree(old)}
+	for _, s := range org.policy.placed(org.trees) {
+		for i := range mine {
+			if mine[i].Sharing != s.policy.ID || !s.takesIn(mine[i].share.Teams, parent) {
+				continue
+			}
+			if perm := w.beyond(t.Org, org.trees, []authz.Share{{Permissions: s.perms, Teams: moved}}); perm != "" {
+				return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: perm}
+			}
+		}
+	}
+	return nil
+}
