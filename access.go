@@ -111,9 +111,13 @@ func teamsAt(mem *Membership, now time.Time) []TeamID {
 func (a *Access) Filter(actor Actor, p Permission) Filter { return actor.get().filter(p) }
 
 func (v *actorValue) filter(p Permission) Filter {
+	nothing := Filter{Org: v.org, At: v.verified}
+	if v.rights == nil || v.pending != 0 {
+		return nothing
+	}
 	n, ok := v.cat.Number(string(p))
-	if v.rights == nil || v.pending != 0 || !ok {
-		return Filter{Org: v.org, At: v.verified}
+	if !ok {
+		return nothing
 	}
 	f := v.filterOf(n)
 	e := v.cat.At(n)

@@ -158,7 +158,7 @@ func TestFieldsHavePermissionsOfTheirOwn(t *testing.T) {
 	assert.Empty(t, c.Access().Fields(c.Root(), "lead.delete", c.record(nil)), "deleting concerns no field")
 	f := c.Access().Filter(c.Root(), "lead.view:salary")
 	require.NotNil(t, f.And)
-	assert.True(t, f.All && f.And.All)
+	assert.True(t, f.System && f.And.System)
 }
 
 func TestNobodyGivesAFieldThatTheyDoNotSee(t *testing.T) {

@@ -49,6 +49,7 @@ func matrixRows() []row {
 	rows = append(rows, jobRows()...)
 	rows = append(rows, factorRows()...)
 	rows = append(rows, actionRows()...)
+	rows = append(rows, sharingRows()...)
 	return rows
 }
 
@@ -112,6 +113,9 @@ func authRows() []row {
 				return "nothing", nil
 			}
 			return "some", nil
+		}},
+		{method: "Access.Fields", call: func(c *cell) (string, error) {
+			return strings.Join(c.m.Access().Fields(c.a, "lead.view", usermgmt.Record{Org: c.Organization.ID}), " "), nil
 		}},
 		{method: "Access.Explain", call: func(c *cell) (string, error) {
 			e, err := c.m.Access().Explain(c.ctx, c.a, usermgmt.PermUserEdit, &usermgmt.Record{Org: c.Organization.ID, OwnerTeams: []usermgmt.TeamID{c.teams["middle"]}})

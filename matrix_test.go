@@ -86,7 +86,7 @@ func newPlan(t *testing.T) *plan {
 	t.Helper()
 	p := &plan{
 		Env: usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{
-			{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit"}}}}),
+			{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit"}, Fields: []string{"salary"}}}}),
 		actors: map[string]usermgmt.Actor{}, tokens: map[string]string{}, users: map[string]*usermgmt.User{},
 		teams: map[string]usermgmt.TeamID{}, units: map[string]usermgmt.UnitID{}, orgs: map[string]*usermgmt.Organization{},
 		roles: map[string]*usermgmt.Role{}, profiles: map[string]*usermgmt.AccessProfile{},
@@ -114,6 +114,9 @@ func (p *plan) structure(t *testing.T) {
 		p.orgs[name], p.teams[name], p.units[name] = &o.Organization, o.RootTeam.ID, o.MainUnit.ID
 	}
 	p.orgs["foreign"], p.teams["foreign"], p.units["foreign"] = p.orgs["beta"], p.teams["beta"], p.units["beta"]
+	below, err := p.Teams().Create(ctx, root, usermgmt.NewTeam{Parent: p.teams["beta"], Name: "foreign below"})
+	require.NoError(t, err)
+	p.teams["foreign-below"] = below.ID
 	p.orgs["unknown"] = &usermgmt.Organization{ID: usermgmt.OrgID{1}, Version: 1}
 	p.teams["unknown"], p.units["unknown"] = usermgmt.TeamID{1}, usermgmt.UnitID{1}
 

@@ -58,6 +58,9 @@ func (s *Sharing) Create(ctx context.Context, a Actor, n NewSharing) (*SharingPo
 		p := SharingPolicy{ID: id, Org: w.v.org, Name: n.Name, Owning: n.Owning, OwningSubteams: n.OwningSubteams, Sharing: n.Sharing,
 			SharingSubteams: n.SharingSubteams, Model: n.Model, Permissions: n.Permissions, Roles: n.Roles, CreatedAt: w.now}
 		w.on("sharing", id, p.Org, p.Name)
+		if !(Actor{w.v}).Has(PermSharingEdit) {
+			return &Error{Kind: ErrPermission, Permission: PermSharingEdit}
+		}
 		out = &p
 		return w.saveSharing(ctx, &p, nil)
 	})
