@@ -125,17 +125,24 @@ func (a Actor) Has(p Permission) bool { return a.Scope(p) != 0 }
 
 // Scope returns the scope with which a has the permission, 0 for none.
 func (a Actor) Scope(p Permission) Scope {
-	if a.v == nil || a.v.pending != 0 {
+	if a.v == nil {
 		return 0
 	}
-	n, ok := a.v.cat.Number(string(p))
+	return a.v.scope(p)
+}
+
+func (v *actorValue) scope(p Permission) Scope {
+	if v.pending != 0 {
+		return 0
+	}
+	n, ok := v.cat.Number(string(p))
 	if !ok {
 		return 0
 	}
-	if base := a.v.cat.At(n).Base(); base >= 0 && a.v.granted(base) == 0 {
+	if base := v.cat.At(n).Base(); base >= 0 && v.granted(base) == 0 {
 		return 0
 	}
-	return Scope(a.v.granted(n))
+	return Scope(v.granted(n))
 }
 
 // Role is the role in force of a session where the organization switches roles

@@ -144,7 +144,7 @@ func AuditVerbs() []string {
 		verbMemberAdd, verbMemberEnd, verbMemberUpdate, verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate,
 		verbChangePassword, verbExpirePassword, verbForgotPassword, verbRedeem, verbResetPassword, verbSetPassword, verbProfileCreate,
 		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack, verbChooseQuestion, verbRoleCreate,
-		verbRoleDelete, verbRoleUpdate, verbSharingCreate, verbSharingDelete, verbSharingUpdate, verbEndSession, verbSettings, verbBootstrap, verbBreakGlass, verbTeamCreate,
+		verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbSharingCreate, verbSharingDelete, verbSharingUpdate, verbBootstrap, verbBreakGlass, verbTeamCreate,
 		verbTeamDelete, verbTeamUpdate, verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserAssign, verbUserAvatar,
 		verbUserCreate, verbUserDeactivate, verbUserDisable, verbUserEmail, verbUserEmailRequest, verbUserEnable, verbUserErase, verbExport,
 		verbImport, verbUserInvite, verbUserReactivate, verbUserReport, verbUserUnlock,

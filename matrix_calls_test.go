@@ -115,7 +115,10 @@ func authRows() []row {
 			return "some", nil
 		}},
 		{method: "Access.Fields", call: func(c *cell) (string, error) {
-			return strings.Join(c.m.Access().Fields(c.a, "lead.view", usermgmt.Record{Org: c.Organization.ID}), " "), nil
+			if fields := c.m.Access().Fields(c.a, "lead.view", usermgmt.Record{Org: c.Organization.ID}); len(fields) > 0 {
+				return strings.Join(fields, " "), nil
+			}
+			return "none", nil
 		}},
 		{method: "Access.Explain", call: func(c *cell) (string, error) {
 			e, err := c.m.Access().Explain(c.ctx, c.a, usermgmt.PermUserEdit, &usermgmt.Record{Org: c.Organization.ID, OwnerTeams: []usermgmt.TeamID{c.teams["middle"]}})

@@ -58,7 +58,7 @@ func (s *Sharing) Create(ctx context.Context, a Actor, n NewSharing) (*SharingPo
 		p := SharingPolicy{ID: id, Org: w.v.org, Name: n.Name, Owning: n.Owning, OwningSubteams: n.OwningSubteams, Sharing: n.Sharing,
 			SharingSubteams: n.SharingSubteams, Model: n.Model, Permissions: n.Permissions, Roles: n.Roles, CreatedAt: w.now}
 		w.on("sharing", id, p.Org, p.Name)
-		if !(Actor{w.v}).Has(PermSharingEdit) {
+		if w.v.scope(PermSharingEdit) == 0 {
 			return &Error{Kind: ErrPermission, Permission: PermSharingEdit}
 		}
 		out = &p

@@ -1,0 +1,170 @@
+package usermgmt
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usermgmt/usermgmt/internal/authz"
+)
+
+// rights resolves rights through a store. What is cached is used only if its
+// stamps match those that the store tells, so it may be used anywhere; but inside
+// of transactions that may have changed it nothing is put into the caches, for it
+// may never be committed.
+type rights struct {
+	cat       *authz.Catalogue
+	fill      bool // put what is read into the caches
+	snapshots *cache[rightsKey, *snapshot]
+	policies  *cache[OrgID, *orgPolicy]
+	trees     *cache[OrgID, *orgTrees]
+	// visibility are the custom fields by which criteria choose, by object.
+	visibility map[string]string
+}
+
+func newRights(cat *authz.Catalogue, objects []Object, budget int64) *rights {
+	visibility := map[string]string{}
+	for _, o := range objects {
+		if o.Visibility == VisibleByField {
+			visibility[o.Name] = o.VisibilityField
+		}
+	}
+	return &rights{
+		cat: cat, fill: true, visibility: visibility,
+		snapshots: newCache[rightsKey, *snapshot](budget/2, func(k rightsKey) byte { return k.user[15] }),
+		policies:  newCache[OrgID, *orgPolicy](budget/4, lastByte),
+		trees:     newCache[OrgID, *orgTrees](budget/4, lastByte),
+	}
+}
+
+// lastByte spreads identifiers: those made here are random at their end.
+func lastByte(id OrgID) byte { return id[15] }
+
+// reading returns rights that use the caches and put nothing into them.
+func (r *rights) reading() *rights {
+	c := *r
+	c.fill = false
+	return &c
+}
+
+func (r *rights) policy(ctx context.Context, s Store, org OrgID, policy, system int64) (*orgPolicy, error) {
+	if p, ok := r.policies.get(org); ok && p.set.Policy == policy && p.set.SystemPolicy == system {
+		return p, nil
+	}
+	set, err := s.Policy(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	p := compilePolicy(r.cat, set)
+	if r.fill {
+		r.policies.put(org, p, int64(1024+len(set.Roles)*(512+r.cat.Len())+len(set.Profiles)*(512+r.cat.Len())+len(set.TeamAccess)*256+len(set.Sharing)*(512+2*r.cat.Len())))
+	}
+	return p, nil
+}
+
+func (r *rights) treesOf(ctx context.Context, s Store, org OrgID, stamp int64) (*orgTrees, error) {
+	if t, ok := r.trees.get(org); ok && t.stamp == stamp {
+		return t, nil
+	}
+	set, err := s.Trees(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	t, err := buildTrees(set)
+	if err != nil {
+		return nil, err
+	}
+	if r.fill {
+		r.trees.put(org, t, int64(512+64*(len(set.Units)+len(set.Teams))))
+	}
+	return t, nil
+}
+
+// compiledOrg is the policy and the trees that a standing speaks of, or newer.
+type compiledOrg struct {
+	policy *orgPolicy
+	trees  *orgTrees
+}
+
+func (r *rights) org(ctx context.Context, s Store, st *Standing) (compiledOrg, error) {
+	policy, err := r.policy(ctx, s, st.Org, st.Policy, st.SystemPolicy)
+	if err != nil {
+		return compiledOrg{}, err
+	}
+	trees, err := r.treesOf(ctx, s, st.Org, st.Trees)
+	return compiledOrg{policy, trees}, err
+}
+
+// of returns the snapshot for a standing: a cached one whose stamps match, or
+// a new one. The stamps are read before what they stand for, so a snapshot is
+// never older than it says.
+func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationID, role RoleID, now time.Time) (*snapshot, error) {
+	key := rightsKey{st.User, st.Org, app, role}
+	if snap, ok := r.snapshots.get(key); ok && snap.stamps == st.stamps() && (snap.until.IsZero() || now.Before(snap.until)) {
+		return snap, nil
+	}
+	org, err := r.org(ctx, s, st)
+	if err != nil {
+		return nil, err
+	}
+	h, err := r.holding(ctx, s, st.User, st.Org, app, role)
+	if err != nil {
+		return nil, err
+	}
+	c := clock{now: now}
+	h.app = org.policy.current(h, org.trees, &c)
+	f := org.policy.sources(h, org.trees, &c)
+	v := org.policy.combine(f.list, h.app)
+	snap := &snapshot{
+		Subject:  authz.NewSubject(authz.ID(st.User), authz.ID(st.Org), org.trees.units, org.trees.teams, h.membership.Units, f.teams, sharesOf(f.list)),
+		stamps:   stamps{h.membership.Rights, org.policy.set.Policy, org.trees.stamp, org.policy.set.SystemPolicy},
+		until:    c.next,
+		teams:    f.teams,
+		units:    h.membership.Units,
+		roles:    f.roles,
+		inForce:  f.inForce,
+		choose:   f.choose,
+		switches: org.policy.set.Org.SwitchRoles,
+	}
+	snap.Grants, snap.Held = v.grants, v.held
+	if p := org.policy.profiles[h.membership.Profile]; p != nil {
+		snap.ranges = p.profile.IPRanges
+	}
+	if snap.values, err = r.valuesOf(ctx, s, st.User); err != nil {
+		return nil, err
+	}
+	if r.fill {
+		r.snapshots.put(key, snap, int64(snap.Bytes()+16*(len(snap.teams)+len(snap.units)+len(snap.roles))+96*len(snap.values)+360))
+	}
+	return snap, nil
+}
+
+// valuesOf reads the user's values of the fields by which criteria choose.
+func (r *rights) valuesOf(ctx context.Context, s Store, user UserID) (map[string]string, error) {
+	if len(r.visibility) == 0 {
+		return nil, nil
+	}
+	u, err := s.UserByID(ctx, user)
+	if err != nil {
+		return nil, skipNotFound(err)
+	}
+	values := make(map[string]string, len(r.visibility))
+	for object, field := range r.visibility {
+		if value := u.Custom[field]; value != "" {
+			values[object] = value
+		}
+	}
+	return values, nil
+}
+
+func (r *rights) holding(ctx context.Context, s Store, user UserID, org OrgID, app ApplicationID, role RoleID) (holding, error) {
+	mem, err := s.MembershipOf(ctx, user, org)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return holding{}, err
+	}
+	access, err := s.AccessOf(ctx, user, org)
+	if err != nil {
+		return holding{}, err
+	}
+	return holding{&mem, access, app, role}, nil
+}
