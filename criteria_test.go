@@ -190,15 +190,17 @@ func TestObjectsWithFieldsAndCriteriaAreChecked(t *testing.T) {
 			{Name: "mine", Type: usermgmt.FieldText, Own: true}, {Name: "many", Type: usermgmt.FieldChoices, Values: []string{"a", "b"}}}}
 	}
 	for name, cfg := range map[string]*usermgmt.Config{
-		"no such basis":                 object(func(o *usermgmt.Object) { o.Visibility = 9 }),
-		"a basis without its field":     object(func(o *usermgmt.Object) { o.Visibility = usermgmt.VisibleByField }),
-		"a field without its basis":     object(func(o *usermgmt.Object) { o.VisibilityField = "mine" }),
-		"a field that is not there":     object(func(o *usermgmt.Object) { o.Visibility, o.VisibilityField = usermgmt.VisibleByField, "gone" }),
-		"a field of one's own":          object(func(o *usermgmt.Object) { o.Visibility, o.VisibilityField = usermgmt.VisibleByField, "mine" }),
-		"a field of many values":        object(func(o *usermgmt.Object) { o.Visibility, o.VisibilityField = usermgmt.VisibleByField, "many" }),
-		"a protected field twice":       object(func(o *usermgmt.Object) { o.Fields = []string{"x", "x"} }),
-		"a protected field with a dot":  object(func(o *usermgmt.Object) { o.Fields = []string{"x.y"} }),
-		"the action that comes with it": object(func(o *usermgmt.Object) { o.Visibility, o.Actions = usermgmt.VisibleByUser, []string{"control_visibility"} }),
+		"no such basis":                object(func(o *usermgmt.Object) { o.Visibility = 9 }),
+		"a basis without its field":    object(func(o *usermgmt.Object) { o.Visibility = usermgmt.VisibleByField }),
+		"a field without its basis":    object(func(o *usermgmt.Object) { o.VisibilityField = "mine" }),
+		"a field that is not there":    object(func(o *usermgmt.Object) { o.Visibility, o.VisibilityField = usermgmt.VisibleByField, "gone" }),
+		"a field of one's own":         object(func(o *usermgmt.Object) { o.Visibility, o.VisibilityField = usermgmt.VisibleByField, "mine" }),
+		"a field of many values":       object(func(o *usermgmt.Object) { o.Visibility, o.VisibilityField = usermgmt.VisibleByField, "many" }),
+		"a protected field twice":      object(func(o *usermgmt.Object) { o.Fields = []string{"x", "x"} }),
+		"a protected field with a dot": object(func(o *usermgmt.Object) { o.Fields = []string{"x.y"} }),
+		"the action that comes with it": object(func(o *usermgmt.Object) {
+			o.Visibility, o.Actions = usermgmt.VisibleByUser, []string{"control_visibility"}
+		}),
 	} {
 		_, err := usermgmt.New(teststores.New(t), cfg)
 		require.ErrorIs(t, err, usermgmt.ErrInvalid, name)

@@ -151,6 +151,7 @@ func buildTrees(set TreeSet) (*orgTrees, error) {
 type clock struct {
 	now, next time.Time
 	future    bool // assignments that have not begun count too
+	past      bool // and so do those that have ended
 }
 
 func (c *clock) counts(from, until time.Time) bool {
@@ -159,7 +160,7 @@ func (c *clock) counts(from, until time.Time) bool {
 			c.next = t
 		}
 	}
-	return (c.future || !from.After(c.now)) && (until.IsZero() || c.now.Before(until))
+	return (c.future || !from.After(c.now)) && (c.past || until.IsZero() || c.now.Before(until))
 }
 
 // everyRole stands for a role in force where all roles count together, although
@@ -203,7 +204,7 @@ func (p *orgPolicy) sources(h holding, trees *orgTrees, c *clock) (f found) {
 		if r == nil || !c.counts(a.From, a.Until) || !r.role.App.IsZero() && r.role.App != h.app {
 			return
 		}
-		s.Name, s.Role = r.role.Name, r.role.ID
+		s.Name, s.Role, s.From, s.Until = r.role.Name, r.role.ID, a.From, a.Until
 		list = append(list, source{Source: s, masks: r.masks})
 		if !slices.Contains(f.choices, s.Role) {
 			f.choices = append(f.choices, s.Role)

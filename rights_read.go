@@ -95,6 +95,25 @@ func (r *rights) org(ctx context.Context, s Store, st *Standing) (compiledOrg, e
 	return compiledOrg{policy, trees}, err
 }
 
+// resolve makes the snapshot of a holding, without values.
+func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
+	h.app = o.policy.current(h, o.trees, c)
+	f := o.policy.sources(h, o.trees, c)
+	v := o.policy.combine(f.list, h.app)
+	m := h.membership
+	snap := &snapshot{
+		Subject: authz.NewSubject(authz.ID(m.User), authz.ID(m.Org), o.trees.units, o.trees.teams, m.Units, f.teams, sharesOf(f.list)),
+		stamps:  stamps{m.Rights, o.policy.set.Policy, o.trees.stamp, o.policy.set.SystemPolicy},
+		until:   c.next, teams: f.teams, units: m.Units, roles: f.roles,
+		inForce: f.inForce, choose: f.choose, switches: o.policy.set.Org.SwitchRoles,
+	}
+	snap.Grants, snap.Held = v.grants, v.held
+	if p := o.policy.profiles[m.Profile]; p != nil {
+		snap.ranges = p.profile.IPRanges
+	}
+	return snap
+}
+
 // of returns the snapshot for a standing: a cached one whose stamps match, or
 // a new one. The stamps are read before what they stand for, so a snapshot is
 // never older than it says.
@@ -111,25 +130,7 @@ func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationI
 	if err != nil {
 		return nil, err
 	}
-	c := clock{now: now}
-	h.app = org.policy.current(h, org.trees, &c)
-	f := org.policy.sources(h, org.trees, &c)
-	v := org.policy.combine(f.list, h.app)
-	snap := &snapshot{
-		Subject:  authz.NewSubject(authz.ID(st.User), authz.ID(st.Org), org.trees.units, org.trees.teams, h.membership.Units, f.teams, sharesOf(f.list)),
-		stamps:   stamps{h.membership.Rights, org.policy.set.Policy, org.trees.stamp, org.policy.set.SystemPolicy},
-		until:    c.next,
-		teams:    f.teams,
-		units:    h.membership.Units,
-		roles:    f.roles,
-		inForce:  f.inForce,
-		choose:   f.choose,
-		switches: org.policy.set.Org.SwitchRoles,
-	}
-	snap.Grants, snap.Held = v.grants, v.held
-	if p := org.policy.profiles[h.membership.Profile]; p != nil {
-		snap.ranges = p.profile.IPRanges
-	}
+	snap := org.resolve(h, &clock{now: now})
 	if snap.values, err = r.valuesOf(ctx, s, st.User); err != nil {
 		return nil, err
 	}
@@ -162,6 +163,7 @@ func (r *rights) holding(ctx context.Context, s Store, user UserID, org OrgID, a
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return holding{}, err
 	}
+	mem.User, mem.Org = user, org
 	access, err := s.AccessOf(ctx, user, org)
 	if err != nil {
 		return holding{}, err

@@ -144,8 +144,33 @@ func (s *Subject) Shared(n int) (teams, trees []ID) {
 	return teams, trees
 }
 
-// Shares returns what is shared with the subject.
-func (s *Subject) Shares() []Share { return s.shared }
+// SharesTeam reports whether the team's records are shared with the subject for
+// permission number n.
+func (s *Subject) SharesTeam(n int, id ID) bool {
+	p, ok := s.teamTree.pos[id]
+	return ok && s.sharedAt(n, p)
+}
+
+// With is s with whom nothing but share is shared.
+func (s *Subject) With(share Share) *Subject {
+	c := *s
+	c.shared = []Share{share}
+	return &c
+}
+
+// UnitBelow reports whether unit b is a or, with below, lies below it.
+func (s *Subject) UnitBelow(a, b ID, below bool) bool {
+	return a == b || below && s.unitTree.Below(a, b)
+}
+
+// TeamBelow reports whether team b is a or, with strictly set, lies strictly below
+// it.
+func (s *Subject) TeamBelow(a, b ID, strictly bool) bool {
+	if strictly {
+		return a != b && s.teamTree.Below(a, b)
+	}
+	return a == b
+}
 
 // Covers reports whether mask, granted for permission number n, reaches the
 // records of every team of the span of a tree.
