@@ -172,7 +172,7 @@ func ExampleAccess_Explain() {
 	// Output:
 	// user.view false - the record is outside the granted scope, which is own
 	//   granted by access profile Regular User with scope own
-	// user.create false - no role and no access profile grants user.create
+	// user.create false - no role, access profile or sharing policy grants user.create
 }
 
 func ExampleAccess_Filter() {

@@ -120,6 +120,13 @@ func authRows() []row {
 			}
 			return "none", nil
 		}},
+		onUsers("Access.ExplainOf", func(c *cell) (string, error) {
+			e, err := c.m.Access().ExplainOf(c.ctx, c.a, c.user(), usermgmt.PermUserEdit, nil)
+			if err != nil {
+				return "", err
+			}
+			return strconv.FormatBool(e.Allowed), nil
+		}),
 		{method: "Access.Explain", call: func(c *cell) (string, error) {
 			e, err := c.m.Access().Explain(c.ctx, c.a, usermgmt.PermUserEdit, &usermgmt.Record{Org: c.Organization.ID, OwnerTeams: []usermgmt.TeamID{c.teams["middle"]}})
 			if err != nil {

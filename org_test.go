@@ -189,7 +189,7 @@ func TestExplainNamesWhatIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	r := places[c.ivan.ID]
 	for perm, want := range map[usermgmt.Permission]string{
-		"deal.delete":       "no role and no access profile grants deal.delete",
+		"deal.delete":       "no role, access profile or sharing policy grants deal.delete",
 		"deal.view":         "outside the granted scope, which is team",
 		"nonsense.whatever": "no such permission",
 	} {
