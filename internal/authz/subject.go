@@ -144,12 +144,43 @@ func (s *Subject) Shared(n int) (teams, trees []ID) {
 	return teams, trees
 }
 
+// Reach says which nodes of its trees a subject reaches by relations: as a set of
+// units, of teams, and of teams whose records are shared.
+type Reach struct {
+	s    *Subject
+	mask Mask
+}
+
+// Reach is what s reaches by any of the relations of mask.
+func (s *Subject) Reach(mask Mask) Reach { return Reach{s, mask} }
+
+// Unit reports whether the unit is reached.
+func (r Reach) Unit(id ID) bool {
+	p, ok := r.s.unitTree.pos[id]
+	return ok && r.s.byUnit(r.mask, p) != 0
+}
+
+// Team reports whether the team is reached.
+func (r Reach) Team(id ID) bool {
+	p, ok := r.s.teamTree.pos[id]
+	return ok && r.s.byTeam(r.mask, p) != 0
+}
+
+// Shared reports whether anything of the team's records is shared.
+func (r Reach) Shared(id ID) bool {
+	p, ok := r.s.teamTree.pos[id]
+	return ok && slices.ContainsFunc(r.s.shared, func(h Share) bool { return h.contains(p) })
+}
+
 // SharesTeam reports whether the team's records are shared with the subject for
 // permission number n.
 func (s *Subject) SharesTeam(n int, id ID) bool {
 	p, ok := s.teamTree.pos[id]
 	return ok && s.sharedAt(n, p)
 }
+
+// Shares returns what is shared with the subject.
+func (s *Subject) Shares() []Share { return s.shared }
 
 // With is s with whom nothing but share is shared.
 func (s *Subject) With(share Share) *Subject {

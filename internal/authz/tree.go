@@ -122,6 +122,59 @@ func (t *Tree) Below(ancestor, node ID) bool {
 	return ok && t.Subtree(a).Contains(n)
 }
 
+// Moved returns the nodes that have another parent in t than in old, or that only
+// one of them has.
+func (t *Tree) Moved(old *Tree) (out []ID) {
+	before, now := old.parents(), t.parents()
+	for p, id := range t.nodes {
+		if o, ok := old.pos[id]; !ok || before[o] != now[p] {
+			out = append(out, id)
+		}
+	}
+	for _, id := range old.nodes {
+		if _, ok := t.pos[id]; !ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// parents returns the parent of each node, by position; zero of a root.
+func (t *Tree) parents() []ID {
+	out := make([]ID, len(t.nodes))
+	var stack []int32
+	for p := range t.nodes {
+		for len(stack) > 0 && int32(p) >= t.end[stack[len(stack)-1]] {
+			stack = stack[:len(stack)-1]
+		}
+		if len(stack) > 0 {
+			out[p] = t.nodes[stack[len(stack)-1]]
+		}
+		stack = append(stack, int32(p))
+	}
+	return out
+}
+
+// Topmost returns, of the nodes that are in, those whose parent is not, in order.
+func (t *Tree) Topmost(in func(p int32) bool) (out []ID) {
+	type open struct {
+		end int32
+		in  bool
+	}
+	var stack []open
+	for p, id := range t.nodes {
+		for len(stack) > 0 && int32(p) >= stack[len(stack)-1].end {
+			stack = stack[:len(stack)-1]
+		}
+		is := in(int32(p))
+		if is && (len(stack) == 0 || !stack[len(stack)-1].in) {
+			out = append(out, id)
+		}
+		stack = append(stack, open{t.end[p], is})
+	}
+	return out
+}
+
 // Ancestors returns the positions of the node at p and of all above it, from
 // the root down.
 func (t *Tree) Ancestors(p int32) []int32 {
