@@ -1,6 +1,7 @@
 package usermgmt_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -127,6 +128,22 @@ func authRows() []row {
 			}
 			return strconv.FormatBool(e.Allowed), nil
 		}),
+		onUsers("Access.Review", func(c *cell) (string, error) {
+			r, err := c.m.Access().Review(c.ctx, c.a, c.user())
+			if err != nil {
+				return "", err
+			}
+			return strconv.Itoa(len(r.Assignments)), nil
+		}),
+		{method: "Access.WhatIf", call: func(c *cell) (string, error) {
+			i, err := c.m.Access().WhatIf(c.ctx, c.a, 0, func(ctx context.Context, m *usermgmt.Manager) error {
+				return m.Members().End(ctx, c.a, c.users["teammate"].ID, c.Organization.ID)
+			})
+			if err != nil {
+				return "", err
+			}
+			return count(i.Losing, nil)
+		}},
 		{method: "Access.Explain", call: func(c *cell) (string, error) {
 			e, err := c.m.Access().Explain(c.ctx, c.a, usermgmt.PermUserEdit, &usermgmt.Record{Org: c.Organization.ID, OwnerTeams: []usermgmt.TeamID{c.teams["middle"]}})
 			if err != nil {
