@@ -188,6 +188,7 @@ func TestNoWayInIsForgotten(t *testing.T) {
 		"APIKey":          "admitKey",
 		"startSession":    "admitSession",
 		"resume":          "admitSession",
+		"reviewed":        "is asked about, not acted as",
 		"SwitchBack":      "names for the audit entry",
 		"linked":          "no door: the link alone",
 		"provedChange":    "as Change",
