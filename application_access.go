@@ -107,6 +107,9 @@ func (w *work) accessEntry(ctx context.Context, app ApplicationID, user UserID, 
 		if mem.User.Reserved {
 			return nil, &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserGrant}
 		}
+		if err := mem.User.stillThere(); err != nil {
+			return nil, err
+		}
 		entries, err := w.tx.AccessOf(ctx, user, w.v.org)
 		if err != nil {
 			return nil, err

@@ -332,3 +332,58 @@ func TestASubjectReportHoldsEverythingAndNoSecret(t *testing.T) {
 	assert.Len(t, log, 4)
 	assert.True(t, slices.ContainsFunc(log, func(x usermgmt.AuditEntry) bool { return x.Operator == boss.ID }))
 }
+
+// What a person is, in some organization or other, goes for good: nothing is put
+// there again.
+func TestNothingIsDoneToAnErasedUserButThatMembershipsEnd(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	ctx := t.Context()
+	ann, other := e.AddUser("ann", nil), e.AddOrg("Other")
+	app, err := e.Applications().Create(ctx, e.Root(), usermgmt.NewApplication{Name: "crm"})
+	require.NoError(t, err)
+	require.NoError(t, e.Users().Deactivate(ctx, e.Root(), ann.ID, usermgmt.DeactivateOptions{}))
+	require.NoError(t, e.Users().Erase(ctx, e.Root(), ann.ID))
+	roles := []usermgmt.RoleAssignment{{Role: e.Regular.ID}}
+	for what, call := range map[string]func() error{
+		"a setting": func() error {
+			return e.Settings().Change(ctx, e.Root(), usermgmt.SettingsOf{User: ann.ID}, usermgmt.SettingChange{Key: usermgmt.SettingLanguage, Value: "de"})
+		},
+		"a membership": func() error {
+			_, err := e.Members().Add(ctx, e.Root(), ann.ID, other.Organization.ID, usermgmt.NewMembership{Profile: e.Profile(usermgmt.ProfileRegularUser),
+				PrimaryTeam: other.RootTeam.ID, Roles: roles})
+			return err
+		},
+		"a proxy list": func() error {
+			_, err := e.Proxy().SetGrants(ctx, e.Root(), ann.ID, 0, usermgmt.ProxyGrants{Restricted: true})
+			return err
+		},
+		"access": func() error {
+			_, err := e.Applications().Grant(ctx, e.Root(), usermgmt.AccessRequest{Application: app.ID, User: ann.ID, Roles: roles})
+			return err
+		},
+	} {
+		err := call()
+		require.ErrorIs(t, err, usermgmt.ErrConflict, what)
+		assert.Equal(t, "erased", usermgmt.FieldErrors(err)[0].Rule, what)
+	}
+	require.NoError(t, e.Members().End(ctx, e.Root(), ann.ID, usermgmt.OrgID{}))
+}
+
+// An invitation goes to the address as it was typed.
+func TestErasingTakesTheMailOfInvitationsToTheAddressInAnotherCase(t *testing.T) {
+	t.Parallel()
+	e := usermgmttest.NewOn(t, teststores.New(t), nil)
+	ctx := t.Context()
+	ann := e.AddUser("ann", nil)
+	_, err := e.Invitations().Send(ctx, e.Root(), usermgmt.NewInvitation{Email: "ANN@acme.test", OwnerUnit: e.MainUnit.ID, NewMembership: usermgmt.NewMembership{
+		Profile: e.Profile(usermgmt.ProfileRegularUser), PrimaryTeam: e.RootTeam.ID, Roles: []usermgmt.RoleAssignment{{Role: e.Regular.ID}}}})
+	require.NoError(t, err)
+	require.NoError(t, e.Users().Deactivate(ctx, e.Root(), ann.ID, usermgmt.DeactivateOptions{}))
+	require.NoError(t, e.Users().Erase(ctx, e.Root(), ann.ID))
+	mail, err := e.Store.ListMessages(ctx, false, usermgmt.ListQuery{Limit: 100})
+	require.NoError(t, err)
+	for _, x := range mail {
+		assert.False(t, strings.EqualFold(x.To, "ann@acme.test"), "%s to %s", x.Kind, x.To)
+	}
+}

@@ -161,6 +161,9 @@ func (s *Members) Add(ctx context.Context, a Actor, user UserID, org OrgID, n Ne
 		if u.Reserved {
 			return &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserMembership}
 		}
+		if err := u.stillThere(); err != nil {
+			return err
+		}
 		var p problems
 		w.remember()
 		set, err := w.customOf(ctx, org)
@@ -289,8 +292,8 @@ func (s *Members) Update(ctx context.Context, a Actor, user UserID, org OrgID, v
 // updateMembership is [Members.Update] inside a change, on a member to whom
 // the actor may apply c.
 func (w *work) updateMembership(ctx context.Context, mem *Member, c *MembershipUpdate) (*Membership, error) {
-	if !mem.User.ErasedAt.IsZero() {
-		return nil, conflict("user", "erased", "the person is gone")
+	if err := mem.User.stillThere(); err != nil {
+		return nil, err
 	}
 	before := mem.Membership
 	m := mem.Membership

@@ -94,6 +94,9 @@ func (p *Proxy) SetGrants(ctx context.Context, a Actor, operator UserID, version
 		if mem.User.Reserved {
 			return &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermProxyConfigure}
 		}
+		if err := mem.User.stillThere(); err != nil {
+			return err
+		}
 		old, err := w.tx.ProxyListOf(ctx, operator, w.v.org)
 		if skipNotFound(err) != nil {
 			return err

@@ -270,6 +270,9 @@ func (w *work) configurable(ctx context.Context, of *SettingsOf, changes []Setti
 	if mem.User.Reserved {
 		return nil, &Error{Kind: ErrPermission, Rule: "reserved", Permission: PermUserConfigure}
 	}
+	if err := mem.User.stillThere(); err != nil {
+		return nil, err
+	}
 	for _, c := range changes {
 		if def := w.m.setting(c.Key); !wider && def != nil && !def.Own {
 			return nil, &Error{Kind: ErrPermission, Field: c.Key, Rule: "not_own", Permission: PermUserConfigure}

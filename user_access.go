@@ -108,10 +108,18 @@ func (w *work) account(ctx context.Context, user UserID, p Permission) (*Account
 	if acc.User.Reserved {
 		return nil, &Error{Kind: ErrPermission, Rule: "reserved", Permission: p}
 	}
-	if !acc.User.ErasedAt.IsZero() && p != PermUserErase {
-		return nil, conflict("user", "erased", "the person is gone")
+	if p == PermUserErase {
+		return &acc, nil
 	}
-	return &acc, nil
+	return &acc, acc.User.stillThere()
+}
+
+// stillThere refuses what is done to somebody who was erased.
+func (u *User) stillThere() error {
+	if u.ErasedAt.IsZero() {
+		return nil
+	}
+	return conflict("user", "erased", "the person is gone")
 }
 
 func (w *work) needIdentity(ctx context.Context, u *User, p Permission) error {

@@ -34,7 +34,9 @@ const verbUserErase = "user.erase"
 //
 // The actor needs [PermUserErase] on the user, whose home must be the actor's
 // organization. Not oneself, not reserved users, and neither during a proxy login nor
-// with an API key. Erasing an erased user does nothing; nothing else is done to one.
+// with an API key. Erasing an erased user does nothing. Nothing else is done to one, but
+// that [Members.End] ends memberships, with their rights: it is [ErrConflict] with the
+// Rule "erased".
 //
 // Erase is atomic. It records "user.erase".
 //
@@ -94,7 +96,9 @@ func (w *work) erase(ctx context.Context, acc *Account) error {
 		return err
 	}
 	for i := range traces.Invitations {
-		if x := &traces.Invitations[i]; x.Outcome == "" {
+		x := &traces.Invitations[i]
+		p.Addresses = append(p.Addresses, x.Email) // may be written otherwise than the user's own
+		if x.Outcome == "" {
 			if _, err := w.endInvitation(ctx, x, InvitationRevoked, UserID{}); err != nil {
 				return err
 			}

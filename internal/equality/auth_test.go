@@ -377,7 +377,7 @@ func (mc *machine) sessionEnd(i int) *call {
 	return &call{name: "sessions.end", verb: "session.end",
 		expect: func(a *actor) (string, error) {
 			m := mc.model
-			if i >= len(m.sessions) {
+			if i >= len(m.sessions) || m.sessions[i].gone {
 				return "", usermgmt.ErrNotFound
 			}
 			s := m.sessions[i]

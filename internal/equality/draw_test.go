@@ -392,12 +392,15 @@ func (mc *machine) drawList(a *actor) *call {
 	switch mc.weighted("condition", 25, 40, 5, 5, 5, 5, 5, 5, 5, 5, 12) {
 	case 1:
 		q.search = sample(mc, "search", searches)
-		if u := mc.users[mc.any("whom", len(mc.users))]; mc.chance("somebody", 60) { // a part of a line that is there
+		if u := mc.users[mc.any("whom", len(mc.users))]; !u.erased && mc.chance("somebody", 60) { // a part of a line that is there
 			q.search = sample(mc, "form", []string{u.first + " " + u.last, u.last + " " + u.first, strings.ToUpper(u.username), u.email})
 			if r := []rune(q.search); len(r) > 5 {
 				q.search = string(r[mc.pick("from", 3):])
 			}
 			q.search = strings.TrimSpace(q.search)
+			if strings.Trim(strings.ToLower(q.search), "0123456789abcdef") == "" {
+				q.search += " " // may be a part of what an erased user is called
+			}
 		}
 	case 2:
 		q.home = true
@@ -470,6 +473,9 @@ func (mc *machine) drawLogin() *call {
 		user = min(mc.userWho(newActor(), func(u *person) bool { return !u.temporary.IsZero() }), len(mc.users)-1)
 	}
 	login, password, org, app := mc.users[user].username, mc.drawPassword(user), none, none
+	if mc.users[user].erased { // the name has an identifier in it
+		login = "nobody"
+	}
 	switch mc.weighted("login", 60, 25, 8, 7) {
 	case 1:
 		login = mc.users[user].email

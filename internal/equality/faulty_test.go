@@ -41,6 +41,7 @@ type faults struct {
 	putToken func(t *usermgmt.Token, since *time.Time)
 	withdraw func(ctx context.Context, s usermgmt.Store, hash [32]byte) (bool, error)
 	invitationFaults
+	erasureFaults
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -285,6 +286,16 @@ var mutants = []struct {
 	}}}},
 	{"an expired invitation that was revoked", 12, faults{invitationFaults: invitationFaults{endInvitation: func(o *usermgmt.InvitationOutcome, _ *time.Time) {
 		*o = usermgmt.InvitationRevoked
+	}}}},
+	{"an erased user's name that is left", 0, faults{erasureFaults: erasureFaults{saveUser: func(u *usermgmt.User) {
+		if !u.ErasedAt.IsZero() {
+			u.LastName = "Stone"
+		}
+	}}}},
+	{"mail to an erased user that is left", 0, faults{erasureFaults: erasureFaults{eraseTraces: func(p *usermgmt.Person) { p.Addresses = nil }}}},
+	{"entries about an erased user that are left", 0, faults{erasureFaults: erasureFaults{eraseAudit: func() bool { return false }}}},
+	{"a reset that leaves the password in force", 0, faults{erasureFaults: erasureFaults{saveCredential: func(c *usermgmt.Credential) {
+		c.Status = usermgmt.StatusActive
 	}}}},
 	{"a list of invitations that begins anew", 12, faults{invitationFaults: invitationFaults{listInvitations: func(_ *bool, q *usermgmt.ListQuery) {
 		q.After = usermgmt.Position{}

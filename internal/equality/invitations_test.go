@@ -21,6 +21,7 @@ type invitation struct {
 	ended                     time.Time
 	accepted                  int
 	version                   int64
+	gone                      bool // with the person whom it asks
 }
 
 // mailAddress is the form in which mail goes to an address: the case of its domain
@@ -40,7 +41,7 @@ func (i *invitation) planned() *place {
 }
 
 func (m *model) invited(i int) *invitation {
-	if i < 0 || i >= len(m.invitations) {
+	if i < 0 || i >= len(m.invitations) || m.invitations[i].gone {
 		return nil
 	}
 	return m.invitations[i]
@@ -277,7 +278,7 @@ func (mc *machine) invitationList(org int, pending bool, limit, pages int) *call
 			}
 			var left []int
 			for n := len(m.invitations) - 1; n >= 0; n-- {
-				if i := m.invitations[n]; i.org == org && (!pending || i.outcome == "") {
+				if i := m.invitations[n]; i.org == org && !i.gone && (!pending || i.outcome == "") {
 					left = append(left, n)
 				}
 			}
@@ -335,8 +336,10 @@ func (m *model) reserved(org int) map[string]int {
 
 // invitationLines are all invitations, as text by lines.
 func (m *model) invitationLines() (out []string) {
-	for n := range m.invitations {
-		out = append(out, m.invitationText(n))
+	for n, i := range m.invitations {
+		if !i.gone {
+			out = append(out, m.invitationText(n))
+		}
 	}
 	for org := range m.orgs {
 		out = append(out, fmt.Sprintf("reserved in org%d: %v", org, m.reserved(org)))

@@ -177,8 +177,11 @@ func (mc *machine) proxyGrants(operator int, version int64, g proxyList) *call {
 			if err := m.need(a, "proxy.configure", "user.view", m.personIn(operator, a.org)); err != nil {
 				return "", err
 			}
-			if operator == a.subject {
+			switch {
+			case operator == a.subject:
 				return "", usermgmt.ErrPermission
+			case m.users[operator].erased:
+				return "", usermgmt.ErrConflict
 			}
 			key := [2]int{operator, a.org}
 			old := int64(0)

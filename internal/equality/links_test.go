@@ -287,7 +287,7 @@ func (mc *machine) drawSecret() int {
 
 func (mc *machine) drawForgot(a *actor) *call {
 	user := mc.pickUser(a)
-	if !mc.known(user) {
+	if !mc.known(user) || mc.users[user].erased {
 		return mc.forgot(sample(mc, "nobody", []string{"nobody", "", "x"}))
 	}
 	if mc.users[user].email != "" && mc.chance("address", 40) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -94,10 +95,13 @@ func ofAll[E any](s *system, ids []usermgmt.ID[E]) string {
 	return strings.Join(out, ",")
 }
 
+var erasedName = regexp.MustCompile(`erased-[0-9a-f-]{36}`)
+
 // plain replaces the identifiers in the words of a text by logical names, and
 // what is random.
 func (s *system) plain(text string) string {
 	const length = 36 // of an identifier
+	text = erasedName.ReplaceAllStringFunc(text, func(name string) string { return "erased-" + s.named(strings.TrimPrefix(name, "erased-")) })
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" :[]()", r) })
 	for i, w := range words {
 		switch {
@@ -129,6 +133,9 @@ type call struct {
 	about []int
 	// own: expect renews the actor and records refusals itself.
 	own bool
+	// settle, if not nil, comes after the call was made on every system: for what
+	// cannot be said before.
+	settle func()
 }
 
 // machine drives the systems and the model.
@@ -236,6 +243,9 @@ func (mc *machine) exec(c *call, a *actor, who []usermgmt.Actor) error {
 		} else if err != nil && brief(err) != brief(first) {
 			mc.fail("%s: %s: %s on %s, %s on %s", mc.describe(a), c.name+c.note, brief(first), mc.systems[0].name, brief(err), s.name)
 		}
+	}
+	if c.settle != nil && kind == nil {
+		c.settle()
 	}
 	for _, e := range mc.pending {
 		mc.append(e)

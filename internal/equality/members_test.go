@@ -216,6 +216,9 @@ func (mc *machine) memberAdd(user, org int, n *place) *call {
 				}
 				return "", usermgmt.ErrPermission
 			}
+			if u.erased {
+				return "", usermgmt.ErrConflict
+			}
 			bad, err := m.checkPlace(a, user, u, org, nil, &p, "user.membership", false)
 			switch {
 			case err != nil:
@@ -329,8 +332,11 @@ func (mc *machine) expectMember(a *actor, user, org int, version int64, c *place
 		return "", err
 	}
 	u, before := m.users[user], m.users[user].in[org]
-	if before.version != version {
+	switch {
+	case before.version != version:
 		return "", usermgmt.ErrStale
+	case u.erased:
+		return "", usermgmt.ErrConflict
 	}
 	p := *before
 	set(&p.enabled, c.enabled)

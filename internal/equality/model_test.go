@@ -46,7 +46,7 @@ type (
 		home, unit                          int
 		username, email, first, last, title string
 		responsible                         int
-		enabled, deactivated                bool
+		enabled, deactivated, erased        bool
 		version                             int64
 		created                             time.Time
 		in                                  map[int]*place
@@ -103,6 +103,7 @@ type (
 		operator, parent       int
 		token                  int // none while parked
 		parked, ended          bool
+		gone                   bool   // with the person
 		reason                 string // why it ended
 		epoch, operatorEpoch   int64
 		idle                   time.Duration
@@ -358,6 +359,9 @@ func (m *model) identity(a *actor, user int, perm string) error {
 	err := m.need(a, perm, "user.view", m.personIn(user, m.users[user].home))
 	if err == usermgmt.ErrNotFound && m.sees(a, "user.view", m.met(a, user)) {
 		return usermgmt.ErrPermission
+	}
+	if err == nil && m.users[user].erased && perm != "user.erase" {
+		return usermgmt.ErrConflict
 	}
 	return err
 }

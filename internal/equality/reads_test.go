@@ -101,6 +101,9 @@ func (m *model) sortKey(i int, sort usermgmt.UserSort) string {
 
 func (m *model) searchKey(i int) string {
 	u := m.users[i]
+	if u.erased {
+		return "erased-" // and an identifier
+	}
 	return strings.ToLower(strings.Join([]string{u.first + " " + u.last, u.last + " " + u.first, u.username, u.email}, "\n"))
 }
 

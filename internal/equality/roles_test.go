@@ -396,6 +396,9 @@ func (m *model) accessEntry(a *actor, app, user, team int) (*entry, error) {
 		if err := m.need(a, "user.grant", "user.view", m.personIn(user, a.org)); err != nil {
 			return nil, err
 		}
+		if m.users[user].erased {
+			return nil, usermgmt.ErrConflict
+		}
 	default:
 		if !m.node(m.teams, team) {
 			return nil, usermgmt.ErrNotFound

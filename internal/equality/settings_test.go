@@ -225,6 +225,9 @@ func (m *model) maySet(a *actor, at settingsAt, changes []usermgmt.SettingChange
 			return err
 		}
 	}
+	if m.users[at.user].erased {
+		return usermgmt.ErrConflict
+	}
 	for _, c := range changes {
 		if s := settingNamed(c.Key); s != nil && !s.own && !wider {
 			return usermgmt.ErrPermission

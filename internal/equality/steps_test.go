@@ -342,7 +342,7 @@ func (mc *machine) pickPartial(other who) who {
 func (mc *machine) once() {
 	mc.step++
 	var weights []int
-	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds)
+	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds)
 	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}

@@ -211,14 +211,14 @@ func (m *model) join(user, org int, p *place) {
 
 func (m *model) userText(i int) string {
 	u := m.users[i]
-	return fmt.Sprintf("user%d %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, version %d, made %s, groups %s", i, u.kind, u.username,
-		u.email, u.first, u.last, u.title, name("org", u.home), name("unit", u.unit), name("user", u.responsible), u.enabled, u.deactivated, u.version,
+	return fmt.Sprintf("user%d %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, erased %t, version %d, made %s, groups %s", i, u.kind, u.nameText(i),
+		u.email, u.first, u.last, u.title, name("org", u.home), name("unit", u.unit), name("user", u.responsible), u.enabled, u.deactivated, u.erased, u.version,
 		u.created.Format(time.RFC3339), names("group", u.groups))
 }
 
 func (s *system) userText(u *usermgmt.User) string {
-	return fmt.Sprintf("%s %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, version %d, made %s, groups %s", of(s, u.ID), u.Kind, u.Username,
-		u.Email, u.FirstName, u.LastName, u.Title, of(s, u.Org), of(s, u.OwnerUnit), of(s, u.Responsible), u.Enabled, !u.DeactivatedAt.IsZero(), u.Version,
+	return fmt.Sprintf("%s %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, erased %t, version %d, made %s, groups %s", of(s, u.ID), u.Kind, s.plain(u.Username),
+		u.Email, u.FirstName, u.LastName, u.Title, of(s, u.Org), of(s, u.OwnerUnit), of(s, u.Responsible), u.Enabled, !u.DeactivatedAt.IsZero(), !u.ErasedAt.IsZero(), u.Version,
 		u.CreatedAt.Format(time.RFC3339), ofAll(s, u.Groups))
 }
 
