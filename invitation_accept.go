@@ -85,7 +85,7 @@ func (s *Invitations) Accept(ctx context.Context, a Actor, c Acceptance) (*Membe
 		after["invitation"] = i.ID.String()
 		w.record(nil, after)
 		out = mem
-		return nil
+		return w.m.WithStore(w.tx).presentIn(ctx, w.v, out)
 	})
 	if err != nil {
 		return nil, err

@@ -72,6 +72,7 @@ func TestSomebodyWithAnAccountJoinsByAcceptingAnInvitation(t *testing.T) {
 	mem, err := e.Invitations().Accept(ctx, e.As(ann.ID), usermgmt.Acceptance{Token: token})
 	require.NoError(t, err)
 	assert.True(t, mem.Seat)
+	assert.Empty(t, mem.Licence, "its type is a matter of the provider organization")
 	assert.Equal(t, e.RootTeam.ID, mem.PrimaryTeam)
 	nowUsed, reserved = seats(t, e)
 	assert.Equal(t, []int{used + 1, 0}, []int{nowUsed, reserved}, "the seat moves, and is counted once")

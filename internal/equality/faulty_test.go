@@ -287,6 +287,16 @@ var mutants = []struct {
 	{"an expired invitation that was revoked", 12, faults{invitationFaults: invitationFaults{endInvitation: func(o *usermgmt.InvitationOutcome, _ *time.Time) {
 		*o = usermgmt.InvitationRevoked
 	}}}},
+	{"an invitation that is accepted by nobody", 0, faults{invitationFaults: invitationFaults{acceptedBy: func(by *usermgmt.UserID) {
+		*by = usermgmt.UserID{}
+	}}}},
+	{"a link of an invitation that works again", 0, faults{invitationFaults: invitationFaults{
+		useToken: func(usermgmt.TokenID) bool { return false },
+		endInvitation: func(outcome *usermgmt.InvitationOutcome, _ *time.Time) {
+			if *outcome == usermgmt.InvitationAccepted {
+				*outcome = ""
+			}
+		}}}},
 	{"an erased user's name that is left", 0, faults{erasureFaults: erasureFaults{saveUser: func(u *usermgmt.User) {
 		if !u.ErasedAt.IsZero() {
 			u.LastName = "Stone"

@@ -412,7 +412,7 @@ func (mc *machine) drawSend(a *actor) *call {
 			strangers = append(strangers, i)
 		}
 	}
-	switch mc.weighted("whom", 60, 20, 14, 6) {
+	switch mc.weighted("whom", 48, 12, 34, 6) {
 	case 0:
 		if len(strangers) > 0 {
 			email = mc.users[mc.choose("stranger", strangers)].email
@@ -439,7 +439,7 @@ func senders(mc *machine, a *actor) bool {
 
 // invitationKinds are the calls of this file.
 var invitationKinds = []kind{
-	{"invitations.send", 14, false, func(mc *machine, a *actor) *call { return mc.drawSend(a) }, senders},
+	{"invitations.send", 20, false, func(mc *machine, a *actor) *call { return mc.drawSend(a) }, senders},
 	{"invitations.revoke", 9, false, func(mc *machine, a *actor) *call { return mc.invitationRevoke(mc.drawInvitation(a)) }, senders},
 	{"invitations.resend", 9, false, func(mc *machine, a *actor) *call { return mc.invitationResend(mc.drawInvitation(a)) }, senders},
 	{"invitations.get", 9, true, func(mc *machine, a *actor) *call { return mc.invitationGet(mc.drawInvitation(a)) }, nil},
@@ -451,6 +451,8 @@ var invitationKinds = []kind{
 // invitationFaults are those of a store that keeps invitations.
 type invitationFaults struct {
 	putInvitation   func(i *usermgmt.Invitation)
+	acceptedBy      func(by *usermgmt.UserID)
+	useToken        func(id usermgmt.TokenID) bool // reports whether to do it
 	endInvitation   func(outcome *usermgmt.InvitationOutcome, at *time.Time)
 	listInvitations func(pending *bool, q *usermgmt.ListQuery)
 }
@@ -466,6 +468,9 @@ func (f faulty) EndInvitation(ctx context.Context, id usermgmt.InvitationID, out
 	if f.endInvitation != nil {
 		f.endInvitation(&outcome, &at)
 	}
+	if f.acceptedBy != nil {
+		f.acceptedBy(&by)
+	}
 	return f.Store.EndInvitation(ctx, id, outcome, at, by)
 }
 
@@ -474,4 +479,11 @@ func (f faulty) ListInvitations(ctx context.Context, org usermgmt.OrgID, pending
 		f.listInvitations(&pending, &q)
 	}
 	return f.Store.ListInvitations(ctx, org, pending, q)
+}
+
+func (f faulty) UseToken(ctx context.Context, id usermgmt.TokenID, at time.Time) (bool, error) {
+	if f.useToken != nil && !f.useToken(id) {
+		return true, nil
+	}
+	return f.Store.UseToken(ctx, id, at)
 }

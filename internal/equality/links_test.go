@@ -312,5 +312,5 @@ var linkKinds = []kind{
 	{"users.invite", 9, false, func(mc *machine, a *actor) *call {
 		return mc.userInvite(mc.userWho(a, func(u *person) bool { return u.enabled && (u.password == "" || u.logins == 0) }))
 	}, nil},
-	{"deliver", 12, false, func(mc *machine, _ *actor) *call { return mc.deliver() }, nil},
+	{"deliver", 20, false, func(mc *machine, _ *actor) *call { return mc.deliver() }, nil},
 }

@@ -504,10 +504,13 @@ func (e *logEntry) String() string {
 		name("user", e.operator), name("user", e.subject), name("org", e.org), e.target, e.count)
 }
 
-// name is a logical name; "-" is none.
+// name is a logical name; "-" is none, "?" what was not made in the end.
 func name(kind string, i int) string {
-	if i == none {
+	switch i {
+	case none:
 		return "-"
+	case ghost:
+		return "?"
 	}
 	return fmt.Sprint(kind, i)
 }

@@ -252,7 +252,7 @@ func (m *model) visibleEntry(a *actor, e *logEntry) bool {
 		return true
 	}
 	for _, u := range []int{e.operator, e.subject} {
-		if u == none {
+		if !m.known(u) {
 			continue
 		}
 		r := m.personIn(u, a.org)

@@ -313,8 +313,11 @@ func (mc *machine) pickHost() who {
 	return w
 }
 
-// partial are calls that are made more often by those who see a part of the users.
-var partial = []string{"users.list", "users.get", "access.check", "members.get"}
+// better are calls that are made more often by those whom a function draws.
+var better = map[string]func(mc *machine, other who) who{
+	"users.list": (*machine).pickPartial, "users.get": (*machine).pickPartial, "access.check": (*machine).pickPartial, "members.get": (*machine).pickPartial,
+	"invitations.accept": (*machine).pickInvited,
+}
 
 // pickPartial draws somebody who sees some of an organization's users, by teams
 // or units; other if there is nobody.
@@ -342,7 +345,7 @@ func (mc *machine) pickPartial(other who) who {
 func (mc *machine) once() {
 	mc.step++
 	var weights []int
-	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds)
+	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds)
 	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}
@@ -359,8 +362,8 @@ func (mc *machine) once() {
 	}
 	k := kinds[n]
 	w := mc.pickWho(k.by)
-	if slices.Contains(partial, k.name) && mc.chance("sees a part", 60) {
-		w = mc.pickPartial(w)
+	if pick := better[k.name]; pick != nil && mc.chance("better", 60) {
+		w = pick(mc, w)
 	}
 	a, actors := mc.verify(w)
 	if a == nil {
