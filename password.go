@@ -329,7 +329,7 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 		if hash, invalidNew = m.newPassword(ctx, u, &org, password, confirm, ""); errors.Is(invalidNew, ErrOverloaded) {
 			return withOp(op, invalidNew)
 		}
-	} else if !isNotFound(err) && !errors.Is(err, ErrPermission) {
+	} else if !isRefusal(err) { // those are recorded below
 		return withOp(op, err)
 	}
 	return m.change(ctx, a, op, verbSetPassword, func(ctx context.Context, w *work) error {

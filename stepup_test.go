@@ -139,3 +139,13 @@ func TestARefusalForAStaleProofIsRecorded(t *testing.T) {
 	require.Len(t, entries, 1)
 	assert.Equal(t, "prove again: role.create", entries[0].Detail.Reason)
 }
+
+func TestAStaleProofIsRecordedWhereAPasswordIsSet(t *testing.T) {
+	t.Parallel()
+	e, _, a := late(t, &usermgmt.Config{StepUp: []usermgmt.Permission{usermgmt.PermUserSetPassword}})
+	ann := e.AddUser("ann", nil)
+	require.ErrorIs(t, e.Passwords().Set(t.Context(), a, ann.ID, otherPassword, "", false), usermgmt.ErrStepUp)
+	list := auditOf(t, e, "password.set")
+	require.NotEmpty(t, list)
+	assert.Equal(t, usermgmt.OutcomeRefused, list[0].Outcome)
+}

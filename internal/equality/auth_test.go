@@ -24,9 +24,27 @@ type proof struct {
 	until                   time.Time
 }
 
-// prove counts and records an attempt, and judges it. by is who asks: nobody at a login.
+// claim is a secret that somebody says to know. none says why nobody can be right.
+type claim struct {
+	what, none string
+	right      bool
+}
+
+// prove judges a password.
 func (m *model) prove(user int, password, verb string, by *actor) proof {
-	policy, org := &policies[0], none
+	c := claim{what: "password"}
+	if user != none {
+		known := m.users[user].password
+		if c.right = known != "" && known == password; known == "" {
+			c.none = "no password"
+		}
+	}
+	return m.attempt(user, c, verb, by)
+}
+
+// attempt counts and records an attempt, and judges it. by is who asks: nobody at a login.
+func (m *model) attempt(user int, c claim, verb string, by *actor) proof {
+	policy, org := &m.policies[0], none
 	var u *person
 	why := "unknown"
 	var p proof
@@ -48,10 +66,10 @@ func (m *model) prove(user int, password, verb string, by *actor) proof {
 		switch {
 		case p.refused != "":
 			why = "unauthenticated: " + p.refused
-		case u.password == "":
-			why = "no password"
+		case c.none != "":
+			why = c.none
 		default:
-			why = "password"
+			why = c.what
 		}
 	}
 	p.until = m.now.Add(policy.LockoutDuration)
@@ -83,7 +101,7 @@ func (m *model) prove(user int, password, verb string, by *actor) proof {
 		l.verb, l.outcome, l.fold, l.count = "auth.locked", "done", "", 1
 		m.append(&l)
 	}
-	p.right = p.reserved && u.password != "" && u.password == password
+	p.right = p.reserved && c.right
 	return p
 }
 
@@ -130,13 +148,17 @@ func (mc *machine) login(login, password string, org, app int) *call {
 				m.release(user, &p)
 				return refuse(usermgmt.ErrLimit)
 			}
-			if !u.temporary.IsZero() { // works once
+			temporary := !u.temporary.IsZero()
+			if temporary { // works once
 				u.temporary, u.mustChange = time.Time{}, true
 				u.epoch++
 			}
-			u.failures, u.lockedUntil, u.lastLogin = 0, time.Time{}, m.now
-			u.logins++
-			i := m.open(user, in, chosen)
+			pending := m.stepsAfter(u, temporary)
+			m.settle(user, &p, pending)
+			i := m.open(user, in, chosen, pending)
+			if pending.Has(usermgmt.StepFactor) && !u.hasFactor() {
+				m.mailCode(user, i, 0)
+			}
 			if p.locked {
 				m.record(by, "user.unlock")
 			}
@@ -209,18 +231,15 @@ func (m *model) chooseApp(user, org, want int) (int, bool) {
 }
 
 // open opens a session of a user who is in, after making room for it.
-func (m *model) open(user, org, app int) int {
+func (m *model) open(user, org, app int, pending usermgmt.Step) int {
 	u := m.users[user]
 	policy := m.policy(u.home)
 	for _, i := range m.evicted(user) {
 		m.endSession(i, none, "too many sessions")
 	}
-	var pending usermgmt.Step
-	if u.mustChange {
-		pending = usermgmt.StepPassword
-	}
 	m.sessions = append(m.sessions, &session{kind: usermgmt.SessionLogin, pending: pending, user: user, org: org, app: app, operator: none, parent: none, token: m.tokens,
-		licence: u.in[org].licence, epoch: m.sessionEpoch(user, org), idle: policy.SessionIdle, created: m.now, seen: m.now, expires: m.now.Add(policy.SessionLifetime)})
+		licence: u.in[org].licence, epoch: m.sessionEpoch(user, org), idle: policy.SessionIdle, created: m.now, seen: m.now, proved: m.now,
+		expires: m.now.Add(policy.SessionLifetime)})
 	m.tokens++
 	return len(m.sessions) - 1
 }
@@ -286,6 +305,11 @@ func (mc *machine) passwordChange(current, next string) *call {
 				m.release(user, &p)
 				return "", usermgmt.ErrInvalid
 			}
+			if now.pending != 0 && now.pending.Next() != usermgmt.StepPassword {
+				m.release(user, &p)
+				m.on("", "", none)
+				return "", usermgmt.ErrUnauthenticated
+			}
 			app := none
 			if a.door == usermgmt.DoorSession {
 				if chosen, ok := m.chooseApp(user, a.org, a.app); ok {
@@ -303,7 +327,7 @@ func (mc *machine) passwordChange(current, next string) *call {
 			if a.door == usermgmt.DoorHost {
 				return "", nil
 			}
-			return m.sessionText(m.open(user, a.org, app)), nil
+			return m.sessionText(m.open(user, a.org, app, now.pending&^usermgmt.StepPassword)), nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
 			r, err := s.Passwords().Change(ctx, a, usermgmt.PasswordChange{Current: s.word(current), New: next})

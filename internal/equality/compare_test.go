@@ -98,12 +98,12 @@ func (m *model) state() []string {
 		if s.gone {
 			continue
 		}
-		add("%s seen %s ended %t %s epoch %d %d", m.sessionText(i), text(s.seen), s.ended, s.reason, s.epoch, s.operatorEpoch)
+		add("%s seen %s proved %s ended %t %s epoch %d %d", m.sessionText(i), text(s.seen), text(s.proved), s.ended, s.reason, s.epoch, s.operatorEpoch)
 	}
 	for _, e := range m.access {
 		add("%s in org%d: %s %s to %d roles, version %d", name("app", e.app), e.org, name("user", e.user), name("team", e.team), len(e.roles), e.version)
 	}
-	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines())
+	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines(), m.secretLines())
 }
 
 // found is the same of a store, read row by row.
@@ -146,6 +146,7 @@ func (mc *machine) found(s *system) []string {
 		}
 	}
 	out = append(out, mc.foundGroups(s)...)
+	out = append(out, mc.foundSecrets(s)...)
 	for _, org := range s.orgs {
 		out = append(out, mc.foundSettings(s, org)...)
 		out = append(out, mc.foundInvitations(s, org)...)
@@ -182,7 +183,7 @@ func (mc *machine) found(s *system) []string {
 		}
 		must(err)
 		x := &v.Session
-		add("%s seen %s ended %t %s epoch %d %d", s.sessionText(x), text(x.SeenAt), !x.EndedAt.IsZero(), x.EndReason, x.Epoch, x.OperatorEpoch)
+		add("%s seen %s proved %s ended %t %s epoch %d %d", s.sessionText(x), text(x.SeenAt), text(x.ProvedAt), !x.EndedAt.IsZero(), x.EndReason, x.Epoch, x.OperatorEpoch)
 	}
 	return out
 }

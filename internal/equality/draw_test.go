@@ -469,8 +469,11 @@ func (mc *machine) drawLogin() *call {
 		})
 		user = min(user, len(mc.users)-1)
 	}
-	if mc.chance("temporary", 15) {
+	switch mc.weighted("whose", 60, 25, 15) {
+	case 1:
 		user = min(mc.userWho(newActor(), func(u *person) bool { return !u.temporary.IsZero() }), len(mc.users)-1)
+	case 2:
+		user = min(mc.userWho(newActor(), func(u *person) bool { return u.hasFactor() && u.enabled && u.password != "" }), len(mc.users)-1)
 	}
 	login, password, org, app := mc.users[user].username, mc.drawPassword(user), none, none
 	if mc.users[user].erased { // the name has an identifier in it

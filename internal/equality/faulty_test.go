@@ -42,6 +42,7 @@ type faults struct {
 	withdraw func(ctx context.Context, s usermgmt.Store, hash [32]byte) (bool, error)
 	invitationFaults
 	erasureFaults
+	secretFaults
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -297,6 +298,11 @@ var mutants = []struct {
 				*outcome = ""
 			}
 		}}}},
+	{"a code that is accepted twice", 0, faults{secretFaults: secretFaults{useStep: func() bool { return false }}}},
+	{"a recovery code that is accepted twice", 0, faults{secretFaults: secretFaults{useRecovery: func() bool { return false }}}},
+	{"a second factor that outlives its removal", 0, faults{secretFaults: secretFaults{dropFactor: func() bool { return false }}}},
+	{"a session that forgets what is to be done first", 0, faults{createSession: func(s *usermgmt.Session) { s.Pending = 0 }}},
+	{"a session that proved a secret at any time", 0, faults{createSession: func(s *usermgmt.Session) { s.ProvedAt = s.ProvedAt.Add(time.Hour) }}},
 	{"an erased user's name that is left", 0, faults{erasureFaults: erasureFaults{saveUser: func(u *usermgmt.User) {
 		if !u.ErasedAt.IsZero() {
 			u.LastName = "Stone"

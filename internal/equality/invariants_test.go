@@ -286,7 +286,7 @@ func (mc *machine) secretsHidden() {
 		}
 		text := fmt.Sprint(entries, mail)
 		for _, secret := range slices.Concat(s.tokens, s.keys, s.secrets, goodPasswords, badPasswords[1:]) {
-			if strings.Contains(text, secret) {
+			if len(secret) > 6 && strings.Contains(text, secret) { // a code of six digits may be a part of anything
 				mc.fail("I-19 is broken on %s: a secret is in the audit log or in mail", s.name)
 			}
 		}

@@ -109,7 +109,7 @@ func (mc *machine) proxyLogin(target int, acknowledged bool) *call {
 			}
 			own.parked, own.token, own.seen = true, none, m.now
 			m.sessions = append(m.sessions, &session{kind: usermgmt.SessionProxy, user: target, org: a.org, app: none, operator: a.subject,
-				parent: a.session, token: m.tokens, epoch: m.sessionEpoch(target, a.org), operatorEpoch: own.epoch, idle: 15 * time.Minute,
+				parent: a.session, token: m.tokens, epoch: m.sessionEpoch(target, a.org), operatorEpoch: own.epoch, idle: 15 * time.Minute, proved: own.proved,
 				created: m.now, seen: m.now, expires: expires})
 			m.tokens++
 			m.record(a, "proxy.login")

@@ -16,6 +16,7 @@ type link struct {
 	purpose          usermgmt.TokenPurpose
 	user             int // none of an invitation to an organization
 	invitation       int
+	session          int    // that a code is for
 	mail             string // the kind of its mail
 	username, email  string // the keys of the user at its making
 	address          string
@@ -29,9 +30,14 @@ type link struct {
 // that is younger than interval.
 func (m *model) putLink(user int, purpose usermgmt.TokenPurpose, mail string, life, interval time.Duration) bool {
 	u := m.users[user]
-	invites := func(p usermgmt.TokenPurpose) bool { return p == usermgmt.TokenInvitation }
+	sort := func(p usermgmt.TokenPurpose) usermgmt.TokenPurpose {
+		if p == usermgmt.TokenTemporary {
+			return usermgmt.TokenReset
+		}
+		return p
+	}
 	for _, l := range m.links {
-		if l.user != user || l.replaced || invites(l.purpose) != invites(purpose) {
+		if l.user != user || l.replaced || sort(l.purpose) != sort(purpose) {
 			continue
 		}
 		if interval != 0 && l.created.After(m.now.Add(-interval)) {
@@ -53,7 +59,7 @@ func (m *model) good(l *link) bool {
 	u := m.users[l.user]
 	username, _ := usernameKey(u.username)
 	return !l.used && !l.replaced && m.now.Before(l.expires) && u.enabled && !u.deactivated && l.username == username &&
-		l.email == addressKey(u.email) && l.epoch == u.epoch && (l.purpose == usermgmt.TokenTemporary || l.logins == u.logins)
+		l.email == addressKey(u.email) && l.epoch == u.epoch && (l.purpose == usermgmt.TokenTemporary || l.purpose == usermgmt.TokenCode || l.logins == u.logins)
 }
 
 // linkWith is the link of a user that a secret opens now; nil for none. A
@@ -62,7 +68,7 @@ func (m *model) linkWith(secret int) *link {
 	if secret >= len(m.secrets) {
 		return nil
 	}
-	if l := m.links[m.secrets[secret]]; l.purpose != usermgmt.TokenTemporary && l.purpose != usermgmt.TokenJoin && m.good(l) {
+	if l := m.links[m.secrets[secret]]; (l.purpose == usermgmt.TokenInvitation || l.purpose == usermgmt.TokenReset) && m.good(l) {
 		return l
 	}
 	return nil

@@ -33,6 +33,8 @@ type system struct {
 	tokens   []string
 	keys     []string // in clear text
 	secrets  []string // that were mailed
+	seeds    [][]byte // of authenticators
+	recovery [][]string
 	kept     []usermgmt.Actor
 	cursor   usermgmt.Position
 	names    map[[16]byte]string // logical names by identifier
@@ -125,8 +127,10 @@ type call struct {
 	expect func(a *actor) (string, error)
 	// do makes the call and gives the result as text.
 	do func(ctx context.Context, s *system, a usermgmt.Actor) (string, error)
-	// passwords may be changed by an actor who can do nothing else.
+	// restricted calls may be made by an actor who can do nothing else; one that
+	// does a step, while that is the next.
 	restricted bool
+	step       usermgmt.Step
 	// note says with what, for the message of a failure.
 	note string
 	// about is the user whose rights it may change.
@@ -154,7 +158,7 @@ type machine struct {
 func (mc *machine) fail(format string, args ...any) { panic(found(fmt.Sprintf(format, args...))) }
 
 var kinds = []error{usermgmt.ErrNotFound, usermgmt.ErrInvalid, usermgmt.ErrConflict, usermgmt.ErrStale, usermgmt.ErrLimit,
-	usermgmt.ErrPermission, usermgmt.ErrUnauthenticated, usermgmt.ErrCredentials}
+	usermgmt.ErrPermission, usermgmt.ErrUnauthenticated, usermgmt.ErrStepUp, usermgmt.ErrCredentials}
 
 // kindOf is the kind that an error matches; the error itself if it matches none.
 func kindOf(err error) error {
@@ -209,7 +213,7 @@ func reason(err error) string {
 // knows of.
 func recorded(kind error) bool {
 	return kind == usermgmt.ErrNotFound || kind == usermgmt.ErrPermission || kind == usermgmt.ErrUnauthenticated ||
-		kind == usermgmt.ErrConflict || kind == usermgmt.ErrLimit
+		kind == usermgmt.ErrConflict || kind == usermgmt.ErrLimit || kind == usermgmt.ErrStepUp
 }
 
 // exec makes a call on every system and in the model, and compares.
@@ -270,7 +274,7 @@ func (mc *machine) predict(c *call, a *actor) (string, error) {
 			return "", usermgmt.ErrUnauthenticated
 		}
 	}
-	if now.restricted && !c.restricted {
+	if now.pending != 0 && !c.restricted && (c.step == 0 || c.step != now.pending.Next()) {
 		return "", usermgmt.ErrUnauthenticated
 	}
 	return c.expect(now)
@@ -307,9 +311,10 @@ func newMachine(tb testing.TB, t *rapid.T, list []namedStore, tl *tally) *machin
 	mc := &machine{t: t, ctx: context.Background(), tally: newTally()} // building does not count
 	mc.model = &model{strict: rapid.Bool().Draw(t, "strict"), number: map[string]int{}, lists: map[[2]int]*proxyList{}, pools: map[pool]*seats{},
 		settings: map[settingsAt]map[string]setValue{}, folds: map[string]*logEntry{}}
-	first := policies[0]
+	mc.policies = mc.drawPolicies()
+	first := mc.policies[0]
 	for _, st := range list {
-		cfg := &usermgmt.Config{StepUp: []usermgmt.Permission{}, Objects: hostObjects, Settings: hostSettings, Policy: &first,
+		cfg := &usermgmt.Config{StepUp: stepUp, Objects: hostObjects, Settings: hostSettings, Policy: &first,
 			Proxy: usermgmt.ProxyConfig{Strict: mc.strict}}
 		s := &system{Env: usermgmttest.NewOn(tb, st.store, cfg), name: st.name, names: map[[16]byte]string{}, texts: map[string]string{}}
 		mc.systems = append(mc.systems, s)
@@ -359,7 +364,7 @@ func (mc *machine) adoptModel(s *system, shipped []usermgmt.AccessProfile) {
 			mc.proxied[n] = ^scope(0)
 		}
 	}
-	mc.orgs = []*organization{{name: "Acme", enabled: true, version: s.Organization.Version, policy: policies[0]}}
+	mc.orgs = []*organization{{name: "Acme", enabled: true, version: s.Organization.Version, policy: mc.policies[0]}}
 	mc.units = []*node{{0, none, s.MainUnit.Name, 1, true}}
 	mc.teams = []*node{{0, none, s.RootTeam.Name, 1, true}}
 	for _, p := range shipped {
@@ -394,6 +399,7 @@ type who struct {
 	token, key     int
 	user, org, app int
 	kept, system   int
+	proved         time.Duration // ago, to the host
 }
 
 // systemGrants are those of the system actors, in an organization or in all.
@@ -419,8 +425,8 @@ func (mc *machine) verify(w who) (*actor, []usermgmt.Actor) {
 		if a == nil {
 			continue
 		}
-		got := fmt.Sprintln(out[i].Door(), of(s, out[i].Subject()), of(s, out[i].Operator()), of(s, out[i].Org()), of(s, out[i].Session()), out[i].Pending() != 0)
-		want := fmt.Sprintln(a.door, name("user", a.subject), name("user", a.operator), name("org", a.org), name("session", a.session), a.restricted)
+		got := fmt.Sprintln(out[i].Door(), of(s, out[i].Subject()), of(s, out[i].Operator()), of(s, out[i].Org()), of(s, out[i].Session()), out[i].Pending())
+		want := fmt.Sprintln(a.door, name("user", a.subject), name("user", a.operator), name("org", a.org), name("session", a.session), a.pending)
 		if got != want {
 			mc.fail("step %d: verify %+v on %s: got %s, want %s", mc.step, w, s.name, got, want)
 		}
@@ -451,7 +457,11 @@ func (mc *machine) verifyModel(w who) *actor {
 		if w.org == none && mc.known(w.user) {
 			w.org = mc.users[w.user].home
 		}
-		return mc.verifyHost(w.user, w.org, w.app)
+		a := mc.verifyHost(w.user, w.org, w.app)
+		if a != nil {
+			a.proved = mc.now.Add(-w.proved)
+		}
+		return a
 	case usermgmt.DoorSystem:
 		a := newActor()
 		a.door, a.org, a.verified = usermgmt.DoorSystem, w.org, mc.now
@@ -470,7 +480,8 @@ func (mc *machine) verifyOn(s *system, w who) (usermgmt.Actor, error) {
 	case usermgmt.DoorAPIKey:
 		return s.Auth().APIKey(mc.ctx, s.keys[w.key], origin)
 	case usermgmt.DoorHost:
-		return s.ActorFor(mc.ctx, usermgmt.ActorRequest{User: at(s.users, w.user), Org: at(s.orgs, w.org), Application: at(s.apps, w.app), Origin: origin})
+		return s.ActorFor(mc.ctx, usermgmt.ActorRequest{User: at(s.users, w.user), Org: at(s.orgs, w.org), Application: at(s.apps, w.app),
+			ProvedAt: mc.now.Add(-w.proved), Origin: origin})
 	case usermgmt.DoorSystem:
 		return s.SystemActor("the model", at(s.orgs, w.org), systemGrants[w.system]...)
 	}

@@ -59,6 +59,8 @@ type (
 		lockedUntil, lastLogin              time.Time
 		logins                              int64
 		groups                              []int
+		factor                              *secondFactor
+		question, answer                    string
 	}
 	organization struct {
 		name    string
@@ -109,6 +111,7 @@ type (
 		idle                   time.Duration
 		licence                string // the pool that it takes a seat of, if that floats
 		created, seen, expires time.Time
+		proved                 time.Time // when a secret was proved last
 	}
 	apiKey struct {
 		user, org     int
@@ -143,11 +146,14 @@ type (
 )
 
 type model struct {
-	now     time.Time
-	strict  bool // proxy logins
-	perms   []permission
-	number  map[string]int
-	proxied []scope // what a proxy login leaves of each permission
+	now      time.Time
+	policies []usermgmt.Policy // of the two organizations
+	strict   bool              // proxy logins
+	seeds    int               // of authenticators
+	batches  int               // of recovery codes
+	perms    []permission
+	number   map[string]int
+	proxied  []scope // what a proxy login leaves of each permission
 
 	orgs         []*organization
 	units, teams []*node
@@ -186,8 +192,8 @@ type actor struct {
 	session, parent   int
 	token, key        int
 	narrow            []scope
-	restricted        bool
-	verified          time.Time
+	pending           usermgmt.Step // what is to be done first
+	verified, proved  time.Time
 	old               bool // kept from an earlier step
 	granted, held     []scope
 }
@@ -222,7 +228,7 @@ func (m *model) live(i int) bool {
 	s := m.sessions[i]
 	return !s.ended && !s.parked && m.now.Before(s.expires) && m.now.Before(s.seen.Add(s.idle)) &&
 		s.epoch == m.sessionEpoch(s.user, s.org) && m.enters(s.user, s.org, s.kind == usermgmt.SessionProxy, true) &&
-		(s.kind == usermgmt.SessionProxy || s.pending != 0 || !m.users[s.user].shut())
+		(s.kind == usermgmt.SessionProxy || s.pending.Has(usermgmt.StepPassword) || !m.users[s.user].shut())
 }
 
 // verifySession is the verification of a session; nil if it is refused.
@@ -234,7 +240,10 @@ func (m *model) verifySession(i int) *actor {
 	proxy := s.kind == usermgmt.SessionProxy
 	a := newActor()
 	a.door, a.operator, a.app, a.session, a.token, a.verified = usermgmt.DoorSession, s.user, s.app, i, s.token, m.now
-	a.restricted = s.pending != 0 || m.users[s.user].mustChange && !proxy
+	a.pending, a.proved = s.pending, s.proved
+	if m.users[s.user].mustChange && !proxy {
+		a.pending |= usermgmt.StepPassword
+	}
 	if proxy {
 		a.door, a.operator, a.parent, a.narrow = usermgmt.DoorProxy, s.operator, s.parent, m.proxied
 	}
@@ -300,7 +309,9 @@ func (m *model) verifyHost(user, org, app int) *actor {
 	}
 	a := newActor()
 	a.door, a.operator, a.app, a.verified = usermgmt.DoorHost, user, app, m.now
-	a.restricted = m.users[user].mustChange
+	if m.users[user].mustChange {
+		a.pending = usermgmt.StepPassword
+	}
 	m.admit(a, user, org)
 	return a
 }
@@ -323,6 +334,9 @@ func (m *model) renew(a *actor) *actor {
 	}
 	if now != nil {
 		now.verified = a.verified
+		if a.door == usermgmt.DoorHost {
+			now.proved = a.proved
+		}
 	}
 	return now
 }

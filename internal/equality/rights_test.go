@@ -297,7 +297,7 @@ func (m *model) placesOf(a *actor) (units, teams []int) {
 
 func (m *model) granted(a *actor, perm string) scope {
 	n, ok := m.number[perm]
-	if !ok || a.restricted {
+	if !ok || a.pending != 0 {
 		return 0
 	}
 	s := a.granted[n]
@@ -326,7 +326,7 @@ func (m *model) sees(a *actor, view string, r *thing) bool {
 func (m *model) need(a *actor, perm, view string, r *thing) error {
 	switch {
 	case m.can(a, perm, r):
-		return nil
+		return m.freshFor(a, perm)
 	case m.sees(a, view, r):
 		return usermgmt.ErrPermission
 	}
@@ -336,7 +336,7 @@ func (m *model) need(a *actor, perm, view string, r *thing) error {
 // needIn is need for an organization as a whole or, with none, the system.
 func (m *model) needIn(a *actor, perm string, org int) error {
 	err := m.need(a, perm, "organization.view", &thing{org: org, owner: none})
-	if err != nil && (org == a.org || org == none) {
+	if err != nil && err != usermgmt.ErrStepUp && (org == a.org || org == none) {
 		return usermgmt.ErrPermission
 	}
 	return err

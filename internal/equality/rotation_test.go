@@ -28,8 +28,11 @@ func (m *model) keyHolder(a *actor, user, org int) error {
 	if !ownDoor(a) {
 		return usermgmt.ErrPermission
 	}
-	if err := m.member(user, org); err != nil || user == a.subject {
+	if err := m.member(user, org); err != nil {
 		return err
+	}
+	if user == a.subject {
+		return m.freshFor(a, "user.manage_api_key")
 	}
 	if err := m.need(a, "user.manage_api_key", "user.view", m.personIn(user, org)); err != nil {
 		return err

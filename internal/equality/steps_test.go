@@ -296,7 +296,8 @@ func (mc *machine) pickWho(by func(*machine, *actor) bool) who {
 
 // pickHost draws somebody whom the host authenticated: administrators more often.
 func (mc *machine) pickHost() who {
-	w := who{door: usermgmt.DoorHost, user: mc.any("user", len(mc.users)), org: none, app: none}
+	w := who{door: usermgmt.DoorHost, user: mc.any("user", len(mc.users)), org: none, app: none,
+		proved: sample(mc, "proved", []time.Duration{0, 0, 0, 0, 14 * time.Minute, 15 * time.Minute, 24 * time.Hour})}
 	if org := mc.pick("org", 2); mc.chance("administrator", 50) {
 		if list := mc.administrators(org); len(list) > 0 {
 			w.user, w.org = mc.choose("administrator", list), org
@@ -316,7 +317,9 @@ func (mc *machine) pickHost() who {
 // better are calls that are made more often by those whom a function draws.
 var better = map[string]func(mc *machine, other who) who{
 	"users.list": (*machine).pickPartial, "users.get": (*machine).pickPartial, "access.check": (*machine).pickPartial, "members.get": (*machine).pickPartial,
-	"invitations.accept": (*machine).pickInvited,
+	"invitations.accept": (*machine).pickInvited, "factors.confirm": (*machine).pickEnrolling,
+	"factors.prove": pickSession(next(usermgmt.StepFactor)), "factors.send_code": pickSession(next(usermgmt.StepFactor)),
+	"questions.answer": pickSession(next(usermgmt.StepQuestion)), "auth.step_up": pickSession(unpending),
 }
 
 // pickPartial draws somebody who sees some of an organization's users, by teams
@@ -345,7 +348,7 @@ func (mc *machine) pickPartial(other who) who {
 func (mc *machine) once() {
 	mc.step++
 	var weights []int
-	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds)
+	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds, factorKinds, secretKinds)
 	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}

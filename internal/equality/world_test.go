@@ -3,6 +3,7 @@ package equality_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt"
@@ -14,13 +15,25 @@ var hostObjects = []usermgmt.Object{
 	{Name: "crew", Ownership: usermgmt.OwnedByTeam, Actions: []string{"view"}},
 }
 
-// policies are those of the two organizations. The first is also the one of the
-// configuration.
+// policies are those of the two organizations, without what is drawn. The first is
+// also the one of the configuration.
 var policies = []usermgmt.Policy{
 	{MinLength: 8, LockoutAttempts: 3, LockoutDuration: 10 * time.Minute, SessionIdle: 30 * time.Minute, SessionLifetime: 6 * time.Hour, MaxSessions: 3,
-		ResetLifetime: time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 3 * time.Hour},
+		ResetLifetime: time.Hour, ResetInterval: 5 * time.Minute, InvitationLifetime: 3 * time.Hour, MailCodeLifetime: 10 * time.Minute},
 	{MinLength: 10, Upper: true, Digit: true, LockoutAttempts: 4, LockoutDisables: false, SessionIdle: time.Hour, SessionLifetime: 24 * time.Hour,
-		ResetLifetime: time.Hour, ResetInterval: 5 * time.Minute, TemporaryPassword: true, InvitationLifetime: 3 * time.Hour},
+		ResetLifetime: time.Hour, ResetInterval: 5 * time.Minute, TemporaryPassword: true, InvitationLifetime: 3 * time.Hour, MailCodeLifetime: 10 * time.Minute},
+}
+
+// stepUp are the permissions that need a fresh proof.
+var stepUp = []usermgmt.Permission{"user.erase", "user.reset_factor", "user.manage_api_key", "proxy.login", "user.export", "role.delete", "profile.delete", "user.set_password"}
+
+// drawPolicies draws what the policies ask for besides the password: in one of
+// the organizations only, so that sessions of the other are seldom held up.
+func (mc *machine) drawPolicies() []usermgmt.Policy {
+	out := slices.Clone(policies)
+	out[1].SecondFactor = []usermgmt.FactorPolicy{usermgmt.FactorOptional, usermgmt.FactorMail, usermgmt.FactorRequired}[mc.weighted("second factor", 40, 35, 25)]
+	out[1].SecurityQuestion = mc.chance("question", 50)
+	return out
 }
 
 // deniedByProxy is what a proxy login never gives, by the defaults of [usermgmt.ProxyConfig].
@@ -99,7 +112,7 @@ func (mc *machine) createOrg(name string) *call {
 	return &call{name: "orgs.create", verb: "organization.create",
 		expect: func(a *actor) (string, error) {
 			i := len(mc.orgs)
-			mc.orgs = append(mc.orgs, &organization{name: name, enabled: true, version: 1, policy: policies[1]})
+			mc.orgs = append(mc.orgs, &organization{name: name, enabled: true, version: 1, policy: mc.policies[1]})
 			mc.units = append(mc.units, &node{i, none, "Main", 1, true})
 			mc.teams = append(mc.teams, &node{i, none, "My Team", 1, true})
 			mc.on("organization", fmt.Sprint("org", i), i)
@@ -107,7 +120,7 @@ func (mc *machine) createOrg(name string) *call {
 			return "", nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			policy := policies[1]
+			policy := mc.policies[1]
 			made, err := s.Orgs().Create(ctx, a, usermgmt.NewOrganization{Name: name, Policy: &policy})
 			if err == nil {
 				add(s, "org", &s.orgs, made.Organization.ID)
