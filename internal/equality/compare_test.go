@@ -103,7 +103,7 @@ func (m *model) state() []string {
 	for _, e := range m.access {
 		add("%s in org%d: %s %s to %d roles, version %d", name("app", e.app), e.org, name("user", e.user), name("team", e.team), len(e.roles), e.version)
 	}
-	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines(), m.secretLines())
+	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines(), m.secretLines(), m.jobLines())
 }
 
 // found is the same of a store, read row by row.
@@ -147,6 +147,7 @@ func (mc *machine) found(s *system) []string {
 	}
 	out = append(out, mc.foundGroups(s)...)
 	out = append(out, mc.foundSecrets(s)...)
+	out = append(out, mc.foundJobs(s)...)
 	for _, org := range s.orgs {
 		out = append(out, mc.foundSettings(s, org)...)
 		out = append(out, mc.foundInvitations(s, org)...)

@@ -509,7 +509,7 @@ func (mc *machine) drawKey(a *actor) *call {
 	}
 	var narrow []string
 	if mc.chance("narrow", 30) {
-		narrow = sample(mc, "permissions", [][]string{{"user.view", "user.edit"}, {"user.create", "user.view", "user.grant"}, {"no.such"}})
+		narrow = sample(mc, "permissions", [][]string{{"user.view", "user.edit"}, {"user.view", "user.export"}, {"user.view", "user.export"}, {"user.create", "user.view", "user.grant"}, {"no.such"}})
 	}
 	return mc.keyGenerate(user, org, sample(mc, "life", []time.Duration{0, 0, 0, time.Hour, 24 * time.Hour, -time.Second}), narrow)
 }

@@ -65,6 +65,9 @@ func (m *model) erase(user int) {
 			l.settled = true // whosever: the mail is not sent
 		}
 	}
+	for _, j := range m.jobs {
+		j.gone = j.gone || j.by == user
+	}
 	for _, s := range m.sessions {
 		s.gone = s.gone || s.user == user || s.operator == user
 	}

@@ -43,6 +43,7 @@ type faults struct {
 	invitationFaults
 	erasureFaults
 	secretFaults
+	jobFaults
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -303,6 +304,18 @@ var mutants = []struct {
 	{"a second factor that outlives its removal", 0, faults{secretFaults: secretFaults{dropFactor: func() bool { return false }}}},
 	{"a session that forgets what is to be done first", 0, faults{createSession: func(s *usermgmt.Session) { s.Pending = 0 }}},
 	{"a session that proved a secret at any time", 0, faults{createSession: func(s *usermgmt.Session) { s.ProvedAt = s.ProvedAt.Add(time.Hour) }}},
+	{"a job that another user is told of", 0, faults{jobFaults: jobFaults{jobByID: func(ctx context.Context, s usermgmt.Store, j *usermgmt.Job) {
+		if users, err := s.ListUsers(ctx, usermgmt.UserQuery{Org: j.Org, View: usermgmt.ViewAll, Now: j.CreatedAt, Limit: 1}); err == nil && len(users) > 0 {
+			j.By = users[0].ID
+		}
+	}}}},
+	{"a second job of a user beside the first", 0, faults{jobFaults: jobFaults{addJob: func(j *usermgmt.Job) { j.Kind = j.ID.String() }}}},
+	{"a job that runs on after it was cancelled", 0, faults{jobFaults: jobFaults{endJob: func(j *usermgmt.Job) {
+		if j.Status == usermgmt.JobCancelled {
+			j.Status = usermgmt.JobDone
+		}
+	}}}},
+	{"a job that forgets what its key is narrowed to", 48, faults{jobFaults: jobFaults{addJob: func(j *usermgmt.Job) { j.Permissions = nil }}}},
 	{"an erased user's name that is left", 0, faults{erasureFaults: erasureFaults{saveUser: func(u *usermgmt.User) {
 		if !u.ErasedAt.IsZero() {
 			u.LastName = "Stone"

@@ -225,25 +225,7 @@ func (mc *machine) redeem(secret int, password string) *call {
 func (mc *machine) deliver() *call {
 	return &call{name: "deliver", open: true,
 		expect: func(*actor) (string, error) {
-			m := mc.model
-			var out []string
-			withdrawn := 0
-			for i, l := range m.links {
-				if l.settled {
-					continue
-				}
-				l.settled = true
-				if !m.good(l) {
-					withdrawn++
-					continue
-				}
-				if l.purpose == usermgmt.TokenTemporary {
-					u := m.users[l.user]
-					u.password, u.temporary = fmt.Sprint(temporaryPassword, len(m.secrets)), l.expires
-				}
-				m.secrets = append(m.secrets, i)
-				out = append(out, fmt.Sprintf("%s to %s at %s", l.mail, name("user", l.user), l.address))
-			}
+			out, withdrawn := mc.sendMail()
 			return fmt.Sprintf("%s, %d withdrawn", out, withdrawn), nil
 		},
 		do: func(ctx context.Context, s *system, _ usermgmt.Actor) (string, error) {
@@ -260,18 +242,43 @@ func (mc *machine) deliver() *call {
 					break
 				}
 			}
-			sent := s.Mail.Sent()[before:]
-			slices.SortFunc(sent, func(a, b usermgmt.Message) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-			var out []string
-			for _, msg := range sent {
-				if msg.Token.IsZero() {
-					continue
-				}
-				s.secrets = append(s.secrets, msg.Secret.Reveal())
-				out = append(out, fmt.Sprintf("%s to %s at %s", msg.Kind, of(s, msg.User), msg.To))
-			}
-			return fmt.Sprintf("%s, %d withdrawn", out, withdrawn), nil
+			return fmt.Sprintf("%s, %d withdrawn", s.mailed(before), withdrawn), nil
 		}}
+}
+
+// sendMail sends the mail of links that are good, and withdraws that of others.
+func (m *model) sendMail() (out []string, withdrawn int) {
+	for i, l := range m.links {
+		if l.settled {
+			continue
+		}
+		l.settled = true
+		if !m.good(l) {
+			withdrawn++
+			continue
+		}
+		if l.purpose == usermgmt.TokenTemporary {
+			u := m.users[l.user]
+			u.password, u.temporary = fmt.Sprint(temporaryPassword, len(m.secrets)), l.expires
+		}
+		m.secrets = append(m.secrets, i)
+		out = append(out, fmt.Sprintf("%s to %s at %s", l.mail, name("user", l.user), l.address))
+	}
+	return out, withdrawn
+}
+
+// mailed takes over the secrets of what was sent since.
+func (s *system) mailed(before int) (out []string) {
+	sent := s.Mail.Sent()[before:]
+	slices.SortFunc(sent, func(a, b usermgmt.Message) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	for _, msg := range sent {
+		if msg.Token.IsZero() {
+			continue
+		}
+		s.secrets = append(s.secrets, msg.Secret.Reveal())
+		out = append(out, fmt.Sprintf("%s to %s at %s", msg.Kind, of(s, msg.User), msg.To))
+	}
+	return out
 }
 
 // drawSecret draws the secret of a link that works, if there is one, or any.

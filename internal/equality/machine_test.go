@@ -35,6 +35,7 @@ type system struct {
 	secrets  []string // that were mailed
 	seeds    [][]byte // of authenticators
 	recovery [][]string
+	jobs     []usermgmt.JobID
 	kept     []usermgmt.Actor
 	cursor   usermgmt.Position
 	names    map[[16]byte]string // logical names by identifier
@@ -97,19 +98,14 @@ func ofAll[E any](s *system, ids []usermgmt.ID[E]) string {
 	return strings.Join(out, ",")
 }
 
-var erasedName = regexp.MustCompile(`erased-[0-9a-f-]{36}`)
+var identifier = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-// plain replaces the identifiers in the words of a text by logical names, and
-// what is random.
+// plain replaces the identifiers in a text by logical names, and what is random.
 func (s *system) plain(text string) string {
-	const length = 36 // of an identifier
-	text = erasedName.ReplaceAllStringFunc(text, func(name string) string { return "erased-" + s.named(strings.TrimPrefix(name, "erased-")) })
+	text = identifier.ReplaceAllStringFunc(text, s.named)
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" :[]()", r) })
-	for i, w := range words {
-		switch {
-		case len(w) == length && strings.Count(w, "-") == 4:
-			words[i] = s.named(w)
-		case i > 0 && words[i-1] == "public_id":
+	for i := range words {
+		if i > 0 && words[i-1] == "public_id" {
 			words[i] = "*"
 		}
 	}

@@ -170,6 +170,7 @@ type model struct {
 	links        []*link
 	secrets      []int // the link of each secret that was mailed
 	invitations  []*invitation
+	jobs         []*job
 	lists        map[[2]int]*proxyList // by operator and organization
 	pools        map[pool]*seats
 	settings     map[settingsAt]map[string]setValue

@@ -302,7 +302,9 @@ func (mc *machine) towardsQuestion(a *actor) *call {
 	if i := slices.IndexFunc(mc.users, func(u *person) bool { return asks(u) && !u.temporary.IsZero() && mc.now.Before(u.temporary) }); i >= 0 {
 		return mc.login(mc.users[i].username, mc.users[i].password, none, none)
 	}
-	if slices.ContainsFunc(mc.links, func(l *link) bool { return l.purpose == usermgmt.TokenTemporary && !l.settled && asks(mc.users[l.user]) }) {
+	if slices.ContainsFunc(mc.links, func(l *link) bool {
+		return l.purpose == usermgmt.TokenTemporary && !l.settled && asks(mc.users[l.user])
+	}) {
 		return mc.deliver()
 	}
 	if i := mc.userWho(a, asks); mc.known(i) && asks(mc.users[i]) {

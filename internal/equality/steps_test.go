@@ -317,6 +317,7 @@ func (mc *machine) pickHost() who {
 // better are calls that are made more often by those whom a function draws.
 var better = map[string]func(mc *machine, other who) who{
 	"users.list": (*machine).pickPartial, "users.get": (*machine).pickPartial, "access.check": (*machine).pickPartial, "members.get": (*machine).pickPartial,
+	"exports.start": (*machine).pickNarrow, "exports.job": (*machine).pickStarter, "exports.cancel": (*machine).pickStarter, "exports.open": (*machine).pickStarter,
 	"invitations.accept": (*machine).pickInvited, "factors.confirm": (*machine).pickEnrolling,
 	"factors.prove": pickSession(next(usermgmt.StepFactor)), "factors.send_code": pickSession(next(usermgmt.StepFactor)),
 	"questions.answer": pickSession(next(usermgmt.StepQuestion)), "auth.step_up": pickSession(unpending),
@@ -348,7 +349,7 @@ func (mc *machine) pickPartial(other who) who {
 func (mc *machine) once() {
 	mc.step++
 	var weights []int
-	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds, factorKinds, secretKinds)
+	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds, factorKinds, secretKinds, jobKinds)
 	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}
