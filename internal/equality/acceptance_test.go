@@ -55,6 +55,9 @@ func (m *model) takes(n, user int, kind usermgmt.UserKind) (*place, error) {
 		return nil, usermgmt.ErrConflict
 	}
 	p.version, p.enabled, p.seat = 1, true, true // the seat that was reserved
+	if m.freshValues(&person{kind: kind}, i.org, p) {
+		return p, usermgmt.ErrInvalid
+	}
 	return p, nil
 }
 
@@ -129,13 +132,16 @@ func (mc *machine) invitationRegister(secret int, username, first, last, passwor
 			u := &person{kind: usermgmt.KindPerson, home: i.org, unit: i.unit, username: username, email: i.email, first: first, last: last, responsible: none,
 				enabled: true, version: 1, created: m.now, epoch: 1, in: map[int]*place{}, password: password, verified: addressKey(i.email)}
 			refuse := func(kind error) (string, error) {
-				by.subject, by.operator, by.org = ghost, ghost, i.org
+				by.subject, by.operator, by.org = unmade, unmade, i.org
 				m.on("user", "?", i.org)
 				mc.refusal = m.entry(by, "user.create", "refused")
 				return "", kind
 			}
 			p, err := m.takes(l.invitation, len(m.users), u.kind)
+			u.custom, _ = checkValues(fieldsOfHost, nil, nil, true, true)
 			switch {
+			case err == usermgmt.ErrInvalid:
+				return "", err
 			case err != nil:
 				return refuse(err)
 			case !u.wellFormed() || !passwordOK(m.policy(i.org), password):

@@ -103,7 +103,7 @@ func (m *model) state() []string {
 	for _, e := range m.access {
 		add("%s in org%d: %s %s to %d roles, version %d", name("app", e.app), e.org, name("user", e.user), name("team", e.team), len(e.roles), e.version)
 	}
-	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines(), m.secretLines(), m.jobLines())
+	return slices.Concat(out, m.settingLines(), m.groupLines(), m.invitationLines(), m.secretLines(), m.jobLines(), m.fieldLines())
 }
 
 // found is the same of a store, read row by row.
@@ -151,6 +151,7 @@ func (mc *machine) found(s *system) []string {
 	for _, org := range s.orgs {
 		out = append(out, mc.foundSettings(s, org)...)
 		out = append(out, mc.foundInvitations(s, org)...)
+		out = append(out, mc.foundFields(s, org)...)
 		teams, err := st.ListTeams(ctx, org, usermgmt.ListQuery{Limit: 1000})
 		must(err)
 		for i := range teams {

@@ -284,6 +284,9 @@ func (mc *machine) drawNewUser(a *actor) *newUser {
 	if mc.chance("groups", 20) {
 		n.groups = mc.pickGroups()
 	}
+	if mc.chance("values", 15) {
+		n.custom = mc.pickValues(append(mc.fieldsOf(org), fieldsOfHost...))
+	}
 	switch mc.weighted("kind", 80, 8, 6, 6) {
 	case 1:
 		n.kind, n.responsible, n.last, n.email = usermgmt.KindService, mc.pickUser(a), "", ""
@@ -297,7 +300,9 @@ func (mc *machine) drawNewUser(a *actor) *newUser {
 }
 
 func (mc *machine) drawUserChange() (c userChange) {
-	switch mc.weighted("change", 30, 20, 15, 15, 20, 40) {
+	switch mc.weighted("change", 30, 20, 15, 15, 20, 40, 40) {
+	case 6:
+		c.custom = mc.pickValues(fieldsOfHost)
 	case 0:
 		c.title = ptr(sample(mc, "title", titles))
 	case 1:
@@ -322,7 +327,9 @@ func (mc *machine) drawMemberUpdate(a *actor) *call {
 		version = mc.version(mc.users[user].in[org].version)
 	}
 	var c placeChange
-	switch mc.weighted("change", 15, 20, 25, 15, 15, 10, 5) {
+	switch mc.weighted("change", 15, 20, 25, 15, 15, 10, 5, 40) {
+	case 7:
+		c.custom = mc.pickValues(mc.fieldsOf(org))
 	case 0:
 		c.profile = ptr(mc.pickProfile(org))
 	case 1:
@@ -389,7 +396,15 @@ func (mc *machine) drawList(a *actor) *call {
 			q.org = 0
 		}
 	}
-	switch mc.weighted("condition", 25, 40, 5, 5, 5, 5, 5, 5, 5, 5, 12) {
+	switch mc.weighted("condition", 25, 40, 5, 5, 5, 5, 5, 5, 5, 5, 12, 25, 15) {
+	case 12: // a value of a field that is searched, if somebody has one
+		for _, u := range mc.users {
+			if p := u.in[org]; p != nil && len(p.search) > 3 {
+				q.search = strings.Split(p.search, "\n")[0]
+			}
+		}
+	case 11:
+		q.field, q.value = mc.pickValue(sample(mc, "whose", [][]*fieldDef{mc.fieldsOf(org), fieldsOfHost}))
 	case 1:
 		q.search = sample(mc, "search", searches)
 		if u := mc.users[mc.any("whom", len(mc.users))]; !u.erased && mc.chance("somebody", 60) { // a part of a line that is there

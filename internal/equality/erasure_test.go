@@ -75,6 +75,7 @@ func (m *model) erase(user int) {
 		delete(m.settings, settingsAt{org, user})
 		if p := u.in[org]; p != nil {
 			p.version++
+			p.custom, p.search = nil, ""
 		}
 	}
 	*u = person{kind: u.kind, home: u.home, unit: u.unit, username: fmt.Sprintf("erased-%05d", user), responsible: none, deactivated: true, erased: true,

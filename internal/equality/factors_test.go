@@ -326,7 +326,7 @@ func (mc *machine) drawGuess(user int) guess {
 		return g
 	}
 	f := u.factor
-	switch mc.weighted("code", 45, 12, 14, 6, 12, 8, 8) {
+	switch mc.weighted("code", 36, 10, 14, 5, 18, 12, 5) {
 	case 0:
 		g.seed, g.step = f.seed, now
 	case 1:
@@ -339,8 +339,13 @@ func (mc *machine) drawGuess(user int) guess {
 		if len(f.left) > 0 {
 			g.batch, g.code = f.batch, mc.choose("code", f.left)
 		}
-	case 5: // perhaps used, or of a batch that was replaced
+	case 5: // a second time, or of a batch that was replaced
 		g.batch, g.code = mc.pick("batch", f.batch+1), mc.pick("code", 10)
+		for code := range 10 {
+			if !slices.Contains(f.left, code) && mc.chance("used", 80) {
+				g.batch, g.code = f.batch, code
+			}
+		}
 	}
 	return g
 }

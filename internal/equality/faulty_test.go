@@ -44,6 +44,7 @@ type faults struct {
 	erasureFaults
 	secretFaults
 	jobFaults
+	fieldFaults
 }
 
 func (f faulty) Tx(ctx context.Context, fn func(context.Context, usermgmt.Store) error) error {
@@ -157,14 +158,14 @@ var mutants = []struct {
 	seed int // one that finds it early
 	faults
 }{
-	{"a list of users out of order", 13, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	{"a list of users out of order", 47, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		list, err := s.ListUsers(ctx, q)
 		if n := len(list); n > 2 && q.Sort == usermgmt.SortEmail {
 			list[0], list[1] = list[1], list[0]
 		}
 		return list, err
 	}}},
-	{"a page that begins by the key alone", 37, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	{"a page that begins by the key alone", 43, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		q.After.ID = [16]byte{}
 		return s.ListUsers(ctx, q)
 	}}},
@@ -181,7 +182,7 @@ var mutants = []struct {
 			return !strings.Contains(strings.Join(lines, "\n"), q.Search)
 		}), err
 	}}},
-	{"a filter that counts assignments which have ended", 86, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+	{"a filter that counts assignments which have ended", 165, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		if q.Visible != nil {
 			f := *q.Visible
 			f.At = time.Time{}
@@ -212,7 +213,7 @@ var mutants = []struct {
 	}}},
 	{"rights that are not bumped", 36, faults{bumpRights: func() bool { return false }}},
 	{"trees that are not bumped", 34, faults{bumpStamps: func(bool) bool { return false }}},
-	{"a seat too few", 14, faults{claim: func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error {
+	{"a seat too few", 36, faults{claim: func(ctx context.Context, s usermgmt.Store, org usermgmt.OrgID, t usermgmt.LicenceType, n int) error {
 		pools, err := s.ListPools(ctx, org)
 		for _, p := range pools {
 			if p.Type == t && n > 0 && p.Size >= 0 && p.Used+n >= p.Size+p.Overdraft {
@@ -245,8 +246,8 @@ var mutants = []struct {
 	{"sessions that are not touched", 40, faults{touch: func() bool { return false }}},
 	{"ending all sessions with one's own", 23, faults{keep: func(usermgmt.SessionID) usermgmt.SessionID { return usermgmt.SessionID{} }}},
 	{"a login that leaves the count", 16, faults{recordLogin: func(context.Context, usermgmt.Store, usermgmt.UserID, time.Time) error { return nil }}},
-	{"a key that forgets what it is narrowed to", 13, faults{putKey: func(k *usermgmt.APIKey) { k.Permissions = nil }}},
-	{"a session that takes no floating seat", 35, faults{createSession: func(s *usermgmt.Session) { s.Licence = "" }}},
+	{"a key that forgets what it is narrowed to", 36, faults{putKey: func(k *usermgmt.APIKey) { k.Permissions = nil }}},
+	{"a session that takes no floating seat", 65, faults{createSession: func(s *usermgmt.Session) { s.Licence = "" }}},
 	{"a filter by a group that keeps everybody", 1, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
 		q.Group = usermgmt.GroupID{}
 		return s.ListUsers(ctx, q)
@@ -259,19 +260,19 @@ var mutants = []struct {
 		}
 		return set, unset
 	}}},
-	{"a member's setting by nobody", 1, faults{memberSettings: func(set map[string]usermgmt.SettingValue, unset []string) (map[string]usermgmt.SettingValue, []string) {
+	{"a member's setting by nobody", 5, faults{memberSettings: func(set map[string]usermgmt.SettingValue, unset []string) (map[string]usermgmt.SettingValue, []string) {
 		for key, v := range set {
 			v.By = usermgmt.UserID{}
 			set[key] = v
 		}
 		return set, unset
 	}}},
-	{"a key that works on after its time of grace", 0, faults{putKey: func(k *usermgmt.APIKey) {
+	{"a key that works on after its time of grace", 15, faults{putKey: func(k *usermgmt.APIKey) {
 		if !k.PreviousUntil.IsZero() {
 			k.PreviousUntil = k.PreviousUntil.Add(time.Hour)
 		}
 	}}},
-	{"a leak that leaves a key in its time of grace", 0, faults{withdraw: func(ctx context.Context, s usermgmt.Store, hash [32]byte) (bool, error) {
+	{"a leak that leaves a key in its time of grace", 45, faults{withdraw: func(ctx context.Context, s usermgmt.Store, hash [32]byte) (bool, error) {
 		if view, err := s.APIKeyByHash(ctx, hash); err == nil && view.Key.PreviousHash == hash {
 			return true, nil
 		}
@@ -283,7 +284,7 @@ var mutants = []struct {
 			t.Key += t.ID.String()
 		}
 	}}},
-	{"an invitation that forgets units of its plan", 2, faults{invitationFaults: invitationFaults{putInvitation: func(i *usermgmt.Invitation) {
+	{"an invitation that forgets units of its plan", 11, faults{invitationFaults: invitationFaults{putInvitation: func(i *usermgmt.Invitation) {
 		i.Plan.Units = nil
 	}}}},
 	{"an expired invitation that was revoked", 12, faults{invitationFaults: invitationFaults{endInvitation: func(o *usermgmt.InvitationOutcome, _ *time.Time) {
@@ -315,18 +316,24 @@ var mutants = []struct {
 			j.Status = usermgmt.JobDone
 		}
 	}}}},
-	{"a job that forgets what its key is narrowed to", 48, faults{jobFaults: jobFaults{addJob: func(j *usermgmt.Job) { j.Permissions = nil }}}},
+	{"a job that forgets what its key is narrowed to", 80, faults{jobFaults: jobFaults{addJob: func(j *usermgmt.Job) { j.Permissions = nil }}}},
+	{"a field that forgets its default", 0, faults{fieldFaults: fieldFaults{saveField: func(f *usermgmt.CustomField) { f.Default = "" }}}},
+	{"a list that does not ask for the organization's values", 0, faults{listUsers: func(ctx context.Context, s usermgmt.Store, q usermgmt.UserQuery) ([]usermgmt.User, error) {
+		q.MemberCustom = nil
+		return s.ListUsers(ctx, q)
+	}}},
+	{"a membership whose values are not searched", 0, faults{membership: func(m *usermgmt.Membership) { m.SearchKey = "" }}},
 	{"an erased user's name that is left", 0, faults{erasureFaults: erasureFaults{saveUser: func(u *usermgmt.User) {
 		if !u.ErasedAt.IsZero() {
 			u.LastName = "Stone"
 		}
 	}}}},
-	{"mail to an erased user that is left", 0, faults{erasureFaults: erasureFaults{eraseTraces: func(p *usermgmt.Person) { p.Addresses = nil }}}},
+	{"mail to an erased user that is left", 43, faults{erasureFaults: erasureFaults{eraseTraces: func(p *usermgmt.Person) { p.Addresses = nil }}}},
 	{"entries about an erased user that are left", 0, faults{erasureFaults: erasureFaults{eraseAudit: func() bool { return false }}}},
 	{"a reset that leaves the password in force", 0, faults{erasureFaults: erasureFaults{saveCredential: func(c *usermgmt.Credential) {
 		c.Status = usermgmt.StatusActive
 	}}}},
-	{"a list of invitations that begins anew", 12, faults{invitationFaults: invitationFaults{listInvitations: func(_ *bool, q *usermgmt.ListQuery) {
+	{"a list of invitations that begins anew", 28, faults{invitationFaults: invitationFaults{listInvitations: func(_ *bool, q *usermgmt.ListQuery) {
 		q.After = usermgmt.Position{}
 	}}}},
 }

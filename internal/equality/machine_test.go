@@ -36,6 +36,7 @@ type system struct {
 	seeds    [][]byte // of authenticators
 	recovery [][]string
 	jobs     []usermgmt.JobID
+	fields   []usermgmt.FieldID
 	kept     []usermgmt.Actor
 	cursor   usermgmt.Position
 	names    map[[16]byte]string // logical names by identifier
@@ -310,7 +311,7 @@ func newMachine(tb testing.TB, t *rapid.T, list []namedStore, tl *tally) *machin
 	mc.policies = mc.drawPolicies()
 	first := mc.policies[0]
 	for _, st := range list {
-		cfg := &usermgmt.Config{StepUp: stepUp, Objects: hostObjects, Settings: hostSettings, Policy: &first,
+		cfg := &usermgmt.Config{StepUp: stepUp, Objects: hostObjects, Settings: hostSettings, Fields: hostFields, Policy: &first,
 			Proxy: usermgmt.ProxyConfig{Strict: mc.strict}}
 		s := &system{Env: usermgmttest.NewOn(tb, st.store, cfg), name: st.name, names: map[[16]byte]string{}, texts: map[string]string{}}
 		mc.systems = append(mc.systems, s)
@@ -379,7 +380,7 @@ func (mc *machine) adoptModel(s *system, shipped []usermgmt.AccessProfile) {
 		{org: none, app: none, name: "Regular", grants: grants{}, masks: mc.masksOf(nil), version: 1, alive: true}}
 	root := &s.Administrator
 	mc.users = []*person{{kind: usermgmt.KindPerson, username: "root", email: root.Email, first: root.FirstName, last: root.LastName,
-		responsible: none, enabled: true, version: 1, created: root.CreatedAt, password: usermgmttest.Password, epoch: 1,
+		responsible: none, enabled: true, version: 1, created: root.CreatedAt, password: usermgmttest.Password, epoch: 1, custom: root.Custom,
 		in: map[int]*place{0: {enabled: true, profile: mc.profileNamed(usermgmt.ProfileSystemAdministrator), roles: []heldRole{{role: 0}},
 			teams: []heldTeam{{team: 0}}, units: []int{0}, app: none, licence: "platform", seat: true, version: 1}}}}
 	mc.poolOf(0, "platform").used = 1

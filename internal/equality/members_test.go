@@ -176,8 +176,12 @@ func (m *model) placeText(a *actor, user, org int) string {
 	if a != nil && m.granted(a, "licence.view")&scope(usermgmt.ScopeSystem) == 0 {
 		licence = "" // a matter of the provider organization
 	}
-	return fmt.Sprintf("user%d in org%d enabled %t %s roles %v teams %v first %s units %s app %s licence %s seat %t version %d", user, org, p.enabled,
-		name("profile", p.profile), roles, teams, name("team", p.primary), names("unit", p.units), name("app", p.app), licence, p.seat, p.version)
+	values := p.custom
+	if a != nil {
+		values = m.visibleValues(org, values)
+	}
+	return fmt.Sprintf("user%d in org%d enabled %t %s roles %v teams %v first %s units %s app %s licence %s seat %t version %d values %s", user, org, p.enabled,
+		name("profile", p.profile), roles, teams, name("team", p.primary), names("unit", p.units), name("app", p.app), licence, p.seat, p.version, valuesText(values))
 }
 
 func (s *system) placeText(p *usermgmt.Membership) string {
@@ -188,8 +192,8 @@ func (s *system) placeText(p *usermgmt.Membership) string {
 	for _, h := range p.Teams {
 		teams = append(teams, of(s, h.Team)+period{h.From, h.Until}.String())
 	}
-	return fmt.Sprintf("%s in %s enabled %t %s roles %v teams %v first %s units %s app %s licence %s seat %t version %d", of(s, p.User), of(s, p.Org), p.Enabled,
-		of(s, p.Profile), roles, teams, of(s, p.PrimaryTeam), ofAll(s, p.Units), of(s, p.InitialApp), p.Licence, p.Seat, p.Version)
+	return fmt.Sprintf("%s in %s enabled %t %s roles %v teams %v first %s units %s app %s licence %s seat %t version %d values %s", of(s, p.User), of(s, p.Org), p.Enabled,
+		of(s, p.Profile), roles, teams, of(s, p.PrimaryTeam), ofAll(s, p.Units), of(s, p.InitialApp), p.Licence, p.Seat, p.Version, valuesText(p.Custom))
 }
 
 func (mc *machine) memberAdd(user, org int, n *place) *call {
@@ -219,7 +223,7 @@ func (mc *machine) memberAdd(user, org int, n *place) *call {
 			if u.erased {
 				return "", usermgmt.ErrConflict
 			}
-			bad, err := m.checkPlace(a, user, u, org, nil, &p, "user.membership", false)
+			bad, err := m.checkPlace(a, user, u, org, nil, &p, "user.membership", m.freshValues(u, org, &p))
 			switch {
 			case err != nil:
 				return "", err
@@ -254,6 +258,7 @@ type placeChange struct {
 	licence      *string
 	app          *int
 	changesPlace bool
+	custom       map[string]string
 }
 
 func (c *placeChange) rights() bool { return c.profile != nil || c.roles != nil }
@@ -274,9 +279,20 @@ func (m *model) changeable(a *actor, user, org int, c *placeChange) error {
 		}
 	}
 	if c.places() {
-		return m.need(a, "user.membership", "user.view", r)
+		if err := m.need(a, "user.membership", "user.view", r); err != nil {
+			return err
+		}
 	}
-	if c.rights() || user == a.subject && m.can(a, "user.edit_profile", r) || m.can(a, "user.grant", r) {
+	if len(c.custom) > 0 {
+		own := user == a.subject && m.can(a, "user.edit_profile", r) && ownOnly(m.fieldsOf(org), c.custom)
+		if err := m.need(a, "user.edit", "user.view", r); err != nil && !own {
+			return err
+		}
+		if c.app == nil {
+			return nil
+		}
+	}
+	if c.rights() || c.places() || user == a.subject && m.can(a, "user.edit_profile", r) || m.can(a, "user.grant", r) {
 		return nil
 	}
 	return m.need(a, "user.membership", "user.view", r)
@@ -286,7 +302,7 @@ func (mc *machine) memberUpdate(user, org int, version int64, c placeChange) *ca
 	return &call{name: "members.update", about: []int{user}, verb: "membership.update",
 		expect: func(a *actor) (string, error) { return mc.expectMember(a, user, org, version, &c) },
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			u := usermgmt.MembershipUpdate{Enabled: c.enabled}
+			u := usermgmt.MembershipUpdate{Enabled: c.enabled, Custom: c.custom}
 			if c.profile != nil {
 				id := at(s.profiles, *c.profile)
 				u.Profile = &id
@@ -353,7 +369,12 @@ func (mc *machine) expectMember(a *actor, user, org int, version int64, c *place
 	p.units = slices.Clone(p.units)
 	slices.Sort(p.units)
 	p.units = slices.Compact(p.units)
-	bad, err := m.checkPlace(a, user, u, org, before, &p, "user.membership", false)
+	wrong := false
+	if len(c.custom) > 0 {
+		p.custom, wrong = checkValues(m.fieldsOf(org), before.custom, mergedValues(before.custom, c.custom), false, needsSeat(u))
+		p.search = m.searchOf(org, p.custom)
+	}
+	bad, err := m.checkPlace(a, user, u, org, before, &p, "user.membership", wrong)
 	switch {
 	case err != nil:
 		return "", err

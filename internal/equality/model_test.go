@@ -14,8 +14,9 @@ import (
 // way: numbers for identifiers, lists, and loops.
 
 const (
-	none  = -1      // nobody, nothing; as an organization: system-wide
-	ghost = 1 << 20 // something that was never made
+	none   = -1        // nobody, nothing; as an organization: system-wide
+	ghost  = 1 << 20   // something that was never made
+	unmade = ghost + 1 // somebody whose making was refused
 )
 
 type (
@@ -40,6 +41,8 @@ type (
 		licence string
 		seat    bool
 		version int64
+		custom  map[string]string
+		search  string // what of it is searched
 	}
 	person struct {
 		kind                                usermgmt.UserKind
@@ -61,6 +64,7 @@ type (
 		groups                              []int
 		factor                              *secondFactor
 		question, answer                    string
+		custom                              map[string]string
 	}
 	organization struct {
 		name    string
@@ -171,6 +175,7 @@ type model struct {
 	secrets      []int // the link of each secret that was mailed
 	invitations  []*invitation
 	jobs         []*job
+	fields       []*fieldDef           // of the organizations
 	lists        map[[2]int]*proxyList // by operator and organization
 	pools        map[pool]*seats
 	settings     map[settingsAt]map[string]setValue
@@ -519,12 +524,12 @@ func (e *logEntry) String() string {
 		name("user", e.operator), name("user", e.subject), name("org", e.org), e.target, e.count)
 }
 
-// name is a logical name; "-" is none, "?" what was not made in the end.
+// name is a logical name; "-" is none, "?" what was not made after all.
 func name(kind string, i int) string {
 	switch i {
 	case none:
 		return "-"
-	case ghost:
+	case unmade:
 		return "?"
 	}
 	return fmt.Sprint(kind, i)

@@ -70,6 +70,7 @@ type userList struct {
 	sort                                                      usermgmt.UserSort
 	limit, pages                                              int
 	again                                                     bool // go on where the last list of its kind ended
+	field, value                                              string
 }
 
 // listCursor is where a list ended: behind a user as it was then.
@@ -105,7 +106,7 @@ func (m *model) searchKey(i int) string {
 	if u.erased {
 		return "erased-" // and an identifier
 	}
-	return strings.ToLower(strings.Join([]string{u.first + " " + u.last, u.last + " " + u.first, u.username, u.email}, "\n"))
+	return strings.ToLower(strings.Join([]string{u.first + " " + u.last, u.last + " " + u.first, u.username, u.email, u.custom["nick"]}, "\n"))
 }
 
 // selected reports whether a member belongs on the list.
@@ -146,7 +147,17 @@ func (m *model) selected(i, org int, q *userList) bool {
 		q.unitTree != none && (!alive(m.units, q.unitTree, org) || !inTree(m.units, u.unit, q.unitTree)):
 		return false
 	}
-	return strings.Contains(m.searchKey(i), strings.ToLower(q.search))
+	if q.field != "" {
+		values := p.custom
+		if isHost(q.field) {
+			values = u.custom
+		}
+		if v, there := values[q.field]; !there || v != q.value {
+			return false
+		}
+	}
+	search := strings.ToLower(q.search)
+	return strings.Contains(m.searchKey(i), search) || strings.Contains(p.search, search)
 }
 
 func (mc *machine) userListCall(q userList) *call {
@@ -163,6 +174,9 @@ func (mc *machine) userListCall(q userList) *call {
 				UnitTree: at(s.units, q.unitTree), Kind: q.kind, Group: at(s.groups, q.group), Sort: q.sort, Desc: q.desc, Limit: q.limit}
 			if from != nil {
 				uq.After = s.cursor
+			}
+			if q.field != "" {
+				uq.Custom = map[string]string{q.field: q.value}
 			}
 			var out []string
 			for range q.pages {
@@ -201,6 +215,17 @@ func (mc *machine) expectList(a *actor, q *userList, from *listCursor) (string, 
 		return "", usermgmt.ErrLimit
 	case q.limit < 0:
 		return "", usermgmt.ErrInvalid
+	}
+	if q.field != "" {
+		f := findField(append(m.fieldsOf(org), fieldsOfHost...), q.field)
+		if f == nil {
+			return "", usermgmt.ErrInvalid
+		}
+		value, ok := f.form(q.value)
+		if !ok {
+			return "", usermgmt.ErrInvalid
+		}
+		q.value = value
 	}
 	before := func(k1 string, i int, k2 string, j int) bool {
 		if k1 == k2 {

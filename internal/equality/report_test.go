@@ -44,12 +44,12 @@ func total(m map[string]int) (n int) {
 
 // least is the share of the steps, in percent, below which a call or an outcome
 // is drawn too seldom. enough is how many steps it takes before that says
-// anything: what is drawn in 1 % of them, as the rarest calls are, then lies six
+// anything: what is drawn in 0.7 % of them, as the rarest calls are, then lies five
 // standard deviations above it.
-const least, enough = 0.5, 15_000
+const least, enough = 0.35, 15_000
 
 // report logs how often each call and each outcome occurred, and fails if one
-// was below least.
+// was below least, or if a call never succeeded.
 func (tl *tally) report(t *testing.T) {
 	t.Helper()
 	var b strings.Builder
@@ -63,6 +63,9 @@ func (tl *tally) report(t *testing.T) {
 		b.WriteByte('\n')
 		if tl.steps >= enough && percent(total(c)) < least {
 			t.Errorf("%s occurs in %.2f %% of the steps only", name, percent(total(c)))
+		}
+		if tl.steps >= enough && c["ok"] == 0 {
+			t.Errorf("%s is refused each time", name)
 		}
 	}
 	for _, o := range slices.Sorted(maps.Keys(tl.outcomes)) {

@@ -292,6 +292,21 @@ func (mc *machine) drawAnswer(a *actor) string {
 	return sample(mc, "answer", append(badAnswers, goodAnswers...))
 }
 
+// towardsFactor is a login that asks for a second factor, or the way to a factor.
+func (mc *machine) towardsFactor() *call {
+	var list []int
+	for i, u := range mc.users {
+		if u.hasFactor() && u.enabled && u.password != "" && !u.reset && !mc.locked(u) {
+			list = append(list, i)
+		}
+	}
+	if len(list) == 0 {
+		return mc.factorEnroll()
+	}
+	u := mc.users[mc.choose("user", list)]
+	return mc.login(u.username, u.password, none, none)
+}
+
 // towardsQuestion is a call on the way to a login that asks for an answer: that is
 // one with a temporary password, which comes by mail after a reset.
 func (mc *machine) towardsQuestion(a *actor) *call {
@@ -338,7 +353,12 @@ func pickSession(fits func(*machine, *actor) bool) func(mc *machine, other who) 
 
 // secretKinds are the calls of this file.
 var secretKinds = []kind{
-	{"factors.prove", 14, false, func(mc *machine, a *actor) *call { return mc.factorProve(mc.drawGuess(a.subject)) }, next(usermgmt.StepFactor)},
+	{"factors.prove", 26, false, func(mc *machine, a *actor) *call {
+		if a.pending.Next() != usermgmt.StepFactor && !mc.chance("not asked", 25) {
+			return mc.towardsFactor()
+		}
+		return mc.factorProve(mc.drawGuess(a.subject))
+	}, next(usermgmt.StepFactor)},
 	{"factors.send_code", 9, false, func(mc *machine, _ *actor) *call { return mc.sendCode() }, next(usermgmt.StepFactor)},
 	{"questions.choose", 10, true, func(mc *machine, _ *actor) *call {
 		answers := goodAnswers
@@ -349,7 +369,7 @@ var secretKinds = []kind{
 	}, func(mc *machine, a *actor) bool {
 		return a.pending.Next() == usermgmt.StepQuestion || a.pending == 0 && a.door == usermgmt.DoorSession
 	}},
-	{"questions.answer", 28, false, func(mc *machine, a *actor) *call {
+	{"questions.answer", 36, false, func(mc *machine, a *actor) *call {
 		if a.pending.Next() != usermgmt.StepQuestion && !mc.chance("not asked", 25) {
 			return mc.towardsQuestion(a)
 		}

@@ -55,7 +55,11 @@ var stepKinds = []kind{
 		if mc.known(u) && mc.chance("elsewhere", 50) {
 			org = 1 - mc.users[u].home
 		}
-		return mc.memberAdd(u, org, mc.pickPlace(org))
+		p := mc.pickPlace(org)
+		if mc.chance("values", 30) {
+			p.custom = mc.pickValues(mc.fieldsOf(org))
+		}
+		return mc.memberAdd(u, org, p)
 	}, nil},
 	{"members.update", 22, false, func(mc *machine, a *actor) *call { return mc.drawMemberUpdate(a) }, nil},
 	{"members.end", 9, false, func(mc *machine, a *actor) *call {
@@ -349,7 +353,7 @@ func (mc *machine) pickPartial(other who) who {
 func (mc *machine) once() {
 	mc.step++
 	var weights []int
-	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds, factorKinds, secretKinds, jobKinds)
+	kinds := slices.Concat(stepKinds, linkKinds, rotationKinds, invitationKinds, erasureKinds, acceptanceKinds, factorKinds, secretKinds, jobKinds, fieldKinds)
 	for _, k := range kinds {
 		weights = append(weights, k.weight)
 	}

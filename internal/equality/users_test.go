@@ -20,6 +20,7 @@ type newUser struct {
 	password                            string
 	mustChange                          bool
 	groups                              []int
+	values                              map[string]string
 	place
 }
 
@@ -41,7 +42,8 @@ func (s *system) teamList(in []heldTeam) []usermgmt.TeamAssignment {
 
 func (s *system) place(p *place) usermgmt.NewMembership {
 	return usermgmt.NewMembership{Profile: at(s.profiles, p.profile), Roles: s.roleList(p.roles), Teams: s.teamList(p.teams),
-		PrimaryTeam: at(s.teams, p.primary), Units: all(s.units, p.units), Licence: usermgmt.LicenceType(p.licence), InitialApp: at(s.apps, p.app)}
+		PrimaryTeam: at(s.teams, p.primary), Units: all(s.units, p.units), Licence: usermgmt.LicenceType(p.licence), InitialApp: at(s.apps, p.app),
+		Custom: p.custom}
 }
 
 // complete adds the primary team to the teams and puts units in order.
@@ -174,6 +176,15 @@ func (mc *machine) expectCreate(a *actor, n *newUser) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var wrong bool
+	host, own := splitValues(p.custom)
+	if u.custom, wrong = checkValues(fieldsOfHost, nil, host, true, needsSeat(u)); wrong {
+		bad = true
+	}
+	p.custom = own
+	if m.freshValues(u, org, &p) {
+		bad = true
+	}
 	bad = bad || !u.wellFormed() || !m.responds(u)
 	if n.password != "" && (u.kind == usermgmt.KindService || !passwordOK(&m.orgs[org].policy, n.password)) {
 		bad = true
@@ -211,28 +222,29 @@ func (m *model) join(user, org int, p *place) {
 
 func (m *model) userText(i int) string {
 	u := m.users[i]
-	return fmt.Sprintf("user%d %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, erased %t, version %d, made %s, groups %s", i, u.kind, u.nameText(i),
+	return fmt.Sprintf("user%d %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, erased %t, version %d, made %s, groups %s, values %s", i, u.kind, u.nameText(i),
 		u.email, u.first, u.last, u.title, name("org", u.home), name("unit", u.unit), name("user", u.responsible), u.enabled, u.deactivated, u.erased, u.version,
-		u.created.Format(time.RFC3339), names("group", u.groups))
+		u.created.Format(time.RFC3339), names("group", u.groups), valuesText(u.custom))
 }
 
 func (s *system) userText(u *usermgmt.User) string {
-	return fmt.Sprintf("%s %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, erased %t, version %d, made %s, groups %s", of(s, u.ID), u.Kind, s.plain(u.Username),
+	return fmt.Sprintf("%s %s %s <%s> %s %s %q in %s %s, responsible %s, enabled %t, deactivated %t, erased %t, version %d, made %s, groups %s, values %s", of(s, u.ID), u.Kind, s.plain(u.Username),
 		u.Email, u.FirstName, u.LastName, u.Title, of(s, u.Org), of(s, u.OwnerUnit), of(s, u.Responsible), u.Enabled, !u.DeactivatedAt.IsZero(), !u.ErasedAt.IsZero(), u.Version,
-		u.CreatedAt.Format(time.RFC3339), ofAll(s, u.Groups))
+		u.CreatedAt.Format(time.RFC3339), ofAll(s, u.Groups), valuesText(u.Custom))
 }
 
 // userChange is what changes of a user; nil leaves a field alone.
 type userChange struct {
 	username, email, last, title *string
 	groups                       *[]int
+	custom                       map[string]string
 }
 
 func (mc *machine) userUpdate(user int, version int64, c userChange) *call {
 	return &call{name: "users.update", verb: "user.update",
 		expect: func(a *actor) (string, error) { return mc.expectUpdate(a, user, version, &c) },
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			to := usermgmt.UserUpdate{Username: c.username, Email: c.email, LastName: c.last, Title: c.title}
+			to := usermgmt.UserUpdate{Username: c.username, Email: c.email, LastName: c.last, Title: c.title, Custom: c.custom}
 			if c.groups != nil {
 				to.Groups = ptr(all(s.groups, *c.groups))
 			}
@@ -247,7 +259,7 @@ func (mc *machine) userUpdate(user int, version int64, c userChange) *call {
 func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange) (string, error) {
 	m := mc.model
 	allowed := false
-	if user == a.subject && c.username == nil && c.email == nil && c.groups == nil {
+	if user == a.subject && c.username == nil && c.email == nil && c.groups == nil && ownOnly(fieldsOfHost, c.custom) {
 		m.on("user", fmt.Sprint("user", user), m.users[user].home)
 		if a.org != m.users[user].home {
 			return "", usermgmt.ErrPermission
@@ -277,7 +289,8 @@ func (mc *machine) expectUpdate(a *actor, user int, version int64, c *userChange
 			return "", usermgmt.ErrInvalid
 		}
 	}
-	if !u.wellFormed() {
+	custom, wrong := checkValues(fieldsOfHost, u.custom, mergedValues(u.custom, c.custom), false, needsSeat(&u))
+	if u.custom = custom; wrong || !u.wellFormed() {
 		return "", usermgmt.ErrInvalid
 	}
 	if !slices.Equal(loginKeys(&u), loginKeys(m.users[user])) { // somebody else could become the user

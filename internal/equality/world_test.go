@@ -32,7 +32,7 @@ var stepUp = []usermgmt.Permission{"user.erase", "user.reset_factor", "user.mana
 func (mc *machine) drawPolicies() []usermgmt.Policy {
 	out := slices.Clone(policies)
 	out[1].SecondFactor = []usermgmt.FactorPolicy{usermgmt.FactorOptional, usermgmt.FactorMail, usermgmt.FactorRequired}[mc.weighted("second factor", 40, 35, 25)]
-	out[1].SecurityQuestion = mc.chance("question", 50)
+	out[1].SecurityQuestion = mc.chance("question", 65)
 	return out
 }
 
@@ -59,6 +59,9 @@ func (mc *machine) build() {
 			}
 			mc.must(mc.unitCreate(org, parent, fmt.Sprint("unit ", len(mc.units)%3)))
 		}
+	}
+	for org := range mc.orgs {
+		mc.must(mc.fieldCreate(org, fieldDef{name: "desk", kind: usermgmt.FieldText, searchable: true, own: true, initial: sample(mc, "default", []string{"", "window 7"})}))
 	}
 	mc.must(mc.createApp())
 	for _, title := range []string{"group 0", "Ögroup 1", "Group 2"} {
