@@ -24,24 +24,6 @@ type proof struct {
 	until                   time.Time
 }
 
-// claim is a secret that somebody says to know. none says why nobody can be right.
-type claim struct {
-	what, none string
-	right      bool
-}
-
-// prove judges a password.
-func (m *model) prove(user int, password, verb string, by *actor) proof {
-	c := claim{what: "password"}
-	if user != none {
-		known := m.users[user].password
-		if c.right = known != "" && known == password; known == "" {
-			c.none = "no password"
-		}
-	}
-	return m.attempt(user, c, verb, by)
-}
-
 // attempt counts and records an attempt, and judges it. by is who asks: nobody at a login.
 func (m *model) attempt(user int, c claim, verb string, by *actor) proof {
 	policy, org := &m.policies[0], none

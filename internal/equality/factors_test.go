@@ -390,13 +390,14 @@ func (mc *machine) pickEnrolling(other who) who {
 	return sample(mc, "enrolling", list)
 }
 
-// has are the sessions of those who have a second factor, with nothing to be done
-// first.
+// hasFactor is true of the sessions of those who have a second factor, with nothing
+// to be done first.
 func hasFactor(mc *machine, a *actor) bool {
 	return a.door == usermgmt.DoorSession && a.pending == 0 && mc.users[a.subject].hasFactor()
 }
 
-// enrols are the sessions that are to set up a factor, or those without one.
+// enrols is true of the sessions that are to set up a factor, and of those of users
+// without one.
 func enrols(mc *machine, a *actor) bool {
 	return a.door == usermgmt.DoorSession && (a.pending.Next() == usermgmt.StepEnroll || a.pending == 0 && !mc.users[a.subject].hasFactor())
 }

@@ -20,7 +20,6 @@ type newUser struct {
 	password                            string
 	mustChange                          bool
 	groups                              []int
-	values                              map[string]string
 	place
 }
 
