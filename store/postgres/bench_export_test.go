@@ -8,6 +8,8 @@ const (
 	SQLUser         = sqlUser
 	SQLAccountLogin = sqlAccountLogin
 	SQLUserColumns  = userColumns
+	// SQLMembershipColumns are the columns of a membership, of m.
+	SQLMembershipColumns = membershipColumns
 )
 
 // SQLInTeamTree is what lists of users ask of each user for the members of a team

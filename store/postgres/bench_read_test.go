@@ -94,11 +94,11 @@ type plainAccount struct {
 	ids               [4][16]byte
 	reports, manager  *[16]byte
 	kind, status      int16
-	flags             [7]bool
+	flags             [9]bool
 	text              [30]string
-	emails, numbers   *string
+	documents         [5]*string
 	times             [2]time.Time
-	nullable          [4]*time.Time
+	nullable          [6]*time.Time
 	numbersOf         [4]int64
 	failures, version int64
 }
@@ -106,13 +106,13 @@ type plainAccount struct {
 // dests are destinations of the columns of a user; with account those of an account.
 func (p *plainAccount) dests(account bool) []any {
 	x, f := &p.text, &p.flags
-	d := []any{&p.ids[0], &p.kind, &f[0], &p.ids[1], &p.ids[2], &x[0], &x[1], &x[2], &x[3], &p.emails, &x[4], &x[5], &x[6],
+	d := []any{&p.ids[0], &p.kind, &f[0], &p.ids[1], &p.ids[2], &x[0], &x[1], &x[2], &x[3], &p.documents[0], &x[4], &x[5], &x[6],
 		&x[7], &x[8], &x[9], &x[10], &x[11], &x[12], &x[13], &x[14], &x[15], &x[16], &x[17], &x[18], &x[19], &x[20], &x[21],
-		&x[22], &p.numbers, &p.reports, &p.manager, &f[1], &f[2], &x[23], &f[3], &x[24], &x[25], &x[26], &f[4],
-		&p.nullable[0], &p.times[0], &p.times[1], &p.version}
+		&x[22], &p.documents[1], &p.reports, &p.manager, &f[1], &f[2], &x[23], &f[3], &x[24], &x[25], &x[26], &f[4],
+		&p.nullable[0], &p.times[0], &p.times[1], &p.version, &p.documents[2], &p.documents[3], &p.documents[4], &p.nullable[1]}
 	if account {
-		d = append(d, &p.status, &x[27], &p.nullable[1], &f[5], &p.numbersOf[0], &p.numbersOf[1], &p.failures, &p.nullable[2],
-			&p.nullable[3], &p.numbersOf[2], &f[6])
+		d = append(d, &p.status, &x[27], &p.nullable[2], &f[5], &p.nullable[3], &p.numbersOf[0], &p.numbersOf[1], &p.failures,
+			&p.nullable[4], &p.nullable[5], &p.numbersOf[2], &f[6], &f[7], &f[8])
 	}
 	return d
 }

@@ -88,15 +88,16 @@ create table um_people as
 insert into usermgmt_users (user_id, kind, reserved, org_id, owner_unit, username, username_key, email, email_key, prefix, first_name,
 	middle_name, last_name, suffix, name_key, search_key, birthday, avatar_type, phone, mobile, fax, street, city, state,
 	postal_code, country, company, title, newsletter, account_mail, sso_pass, sso_delegated, sso_federation, source, external_id, enabled,
-	deactivated_at, active, created_at, updated_at, version)
+	deactivated_at, active, created_at, updated_at, version, responsible)
 	select um_id(4, i), case when kind < 0.98 then 1 when kind < 0.995 then 2 else 3 end, false, um_id(1, o), um_id(2, unit),
 		first || '.' || last || i, first || '.' || last || i, first || i || '@example.test', first || i || '@example.test', '', first,
 		'', last, '', last || ', ' || first || ', ' || first || '.' || last || i,
 		first || ' ' || last || e'\n' || last || ' ' || first || e'\n' || first || '.' || last || i || e'\n' || first || i || '@example.test',
 		'1970-01-01', '', '+49 30 ' || i, '', '', 'Street ' || i, 'Berlin', '', '10115', 'DE', 'Company', '', kind > 0.4 and kind < 0.45, true, '',
 		false, '', case when i % 4 = 0 then 'ldap' else '' end, case when i % 4 = 0 then 'cn=' || i else '' end, state > 0.05,
-		case when state < 0.03 then now() end, state > 0.05, timestamptz '2020-01-01' + i * interval '1 minute', now(), 1
-	from um_people;
+		case when state < 0.03 then now() end, state > 0.05, timestamptz '2020-01-01' + i * interval '1 minute', now(), 1,
+		case when kind >= 0.995 then um_id(4, boss) end
+	from um_people join (select o, min(i) as boss from um_people where kind < 0.98 and state > 0.05 group by o) b using (o);
 insert into usermgmt_credentials (user_id, status, hash, changed_at, must_change, epoch, version, home)
 	select um_id(4, i), case when um_rnd(i, 8) < 0.01 then 3 else 1 end, repeat('x', 97), now() - um_rnd(i, 12) * interval '400 days',
 		false, 1, 1, um_id(1, o) from um_people;
@@ -112,11 +113,11 @@ insert into usermgmt_logins (user_id, failures, locked_until, login_count)
 	select um_id(4, i), 0, case when um_rnd(i, 9) < 0.005 then now() + (um_rnd(i, 10) - 0.5) * interval '1 hour' end, 0 from um_people;
 insert into usermgmt_login_names (key, user_id)
 	select username_key, user_id from usermgmt_users union all select email_key, user_id from usermgmt_users;
-insert into usermgmt_memberships (org_id, user_id, enabled, profile_id, roles, teams, licence, seat, rights, created_at, updated_at, version,
+insert into usermgmt_memberships (org_id, user_id, enabled, profile_id, roles, teams, primary_team, licence, seat, rights, created_at, updated_at, version,
 	name_key, username_key, email_key, user_created_at, owner_unit, kind, newsletter, home, deactivated, user_active)
 	select um_id(1, j.o), u.user_id, um_rnd(p.i, 11) > 0.02, um_id(6, 1 + floor(20 * p.role ^ 8)::integer),
 		jsonb_build_array(jsonb_build_array(um_id(5, 1 + floor(200 * p.role ^ 4)::integer))),
-		jsonb_build_array(jsonb_build_array(um_id(3, j.team))), 'platform', true, 1, now(), now(), 1,
+		jsonb_build_array(jsonb_build_array(um_id(3, j.team))), um_id(3, j.team), 'platform', true, 1, now(), now(), 1,
 		u.name_key, u.username_key, u.email_key, u.created_at, u.owner_unit, u.kind, u.newsletter, j.home, u.deactivated_at is not null, u.active
 	from um_people p join usermgmt_users u on u.user_id = um_id(4, p.i)
 	cross join lateral (select p.o, p.team, true as home
