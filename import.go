@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -135,7 +134,9 @@ type ImportRow struct {
 //
 // Rows go in by batches of at most a thousand. Each batch is atomic: users,
 // seats, mails, audit entries and the [Checkpoint], and an operation of its
-// own: an error names that of the batch that failed. It records "user.import"
+// own: an error names that of the batch that failed. Of a long file rows are read one
+// batch ahead, and looked up on another connection while the batch before them goes
+// in. It records "user.import"
 // with its counts, the entries of the calls above for each user, and refusals
 // by reason. A dry run is one transaction, which is taken back; a store on which
 // writers wait for each other makes them wait for it. It records one entry.
@@ -202,6 +203,7 @@ type importer struct {
 	header *importHeader
 
 	seen    map[UserID]struct{} // users whom a row was about
+	wrote   importWrites        // by the last batch that is in
 	read    int                 // rows of which the batches are in, or of an import that is resumed
 	behind  int                 // rows that an import that is resumed had behind it
 	base    Checkpoint          // of an import that is resumed
@@ -367,66 +369,6 @@ func counts(rows, created, updated, unchanged, failed int, dry bool) map[string]
 		out["dry_run"] = "true"
 	}
 	return out
-}
-
-// all reads every row, then what had to wait for all rows.
-func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) error {
-	var pending []importRow
-	read := 0
-	for row, err := range rows {
-		if err != nil {
-			return err
-		}
-		read++
-		if read > imp.opt.MaxRows {
-			return &Error{Kind: ErrLimit, Field: "rows", Rule: "max_rows", Line: row.Line}
-		}
-		if row.Line == 0 {
-			row.Line = read
-		}
-		if imp.header == nil || !sameSlice(imp.header.names, row.Columns) {
-			if imp.header, err = imp.readHeader(row.Columns, row.Line); err != nil {
-				return err
-			}
-		}
-		r := importRow{line: row.Line, h: imp.header, cells: row.Values, again: read <= imp.behind}
-		if imp.out != nil {
-			r.raw = row.Values
-		}
-		if len(row.Values) != len(row.Columns) {
-			r.cells = nil
-		}
-		pending = append(pending, r)
-		if len(pending) == importBatchRows {
-			if err := imp.batch(ctx, pending, read); err != nil {
-				return err
-			}
-			pending = pending[:0]
-		}
-	}
-	if len(pending) > 0 {
-		if err := imp.batch(ctx, pending, read); err != nil {
-			return err
-		}
-	}
-	for i := range imp.late {
-		imp.late[i].final = true
-	}
-	for chunk := range slices.Chunk(imp.late, importBatchRows) {
-		if err := imp.batch(ctx, chunk, read); err != nil {
-			return err
-		}
-	}
-	for chunk := range slices.Chunk(imp.reports, importBatchRows) {
-		if err := imp.superiors(ctx, chunk); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func sameSlice(a, b []string) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // save records a batch and how far the import has come.

@@ -22,6 +22,7 @@ type importBatch struct {
 	rejected []rejectedRow
 	refused  map[string]bool
 	seen     []UserID
+	isSeen   map[UserID]bool // who is in seen
 	late     []importRow
 	reports  []superior
 	units    []UnitID // made by the batch
@@ -40,9 +41,11 @@ const (
 // batch imports some rows in one transaction. If a row that seemed good fails
 // when it is written, everything is done once more, with each row to be undone
 // alone.
-func (imp *importer) batch(ctx context.Context, rows []importRow, read int) error {
-	return imp.commit(ctx, read, func(ctx context.Context, b *importBatch, w *work) error {
-		if b.store != nil {
+func (imp *importer) batch(ctx context.Context, r *importRows) error {
+	r.wait()
+	rows := r.rows
+	return imp.commit(ctx, r.read, r.store, func(ctx context.Context, b *importBatch, w *work) error {
+		if b.store != nil && !b.store.loaded {
 			if err := b.store.load(ctx, rows, imp.opt.Source); err != nil {
 				return err
 			}
@@ -77,7 +80,7 @@ func (imp *importer) batch(ctx context.Context, rows []importRow, read int) erro
 
 // superiors sets who reports to whom.
 func (imp *importer) superiors(ctx context.Context, list []superior) error {
-	return imp.commit(ctx, imp.read, func(ctx context.Context, b *importBatch, w *work) error {
+	return imp.commit(ctx, imp.read, nil, func(ctx context.Context, b *importBatch, w *work) error {
 		for i := range list {
 			s := &list[i]
 			err := b.guard(ctx, w, func(ctx context.Context, w *work) error { return b.setSuperior(ctx, w, s) })
@@ -99,18 +102,20 @@ func (imp *importer) superiors(ctx context.Context, list []superior) error {
 	})
 }
 
-// commit runs a batch and counts what it did.
-func (imp *importer) commit(ctx context.Context, read int, do func(ctx context.Context, b *importBatch, w *work) error) error {
+// commit runs a batch and counts what it did. found is what was looked up for it
+// beforehand, if anything.
+func (imp *importer) commit(ctx context.Context, read int, found *importStore, do func(ctx context.Context, b *importBatch, w *work) error) error {
 	b := &importBatch{imp: imp}
 	run := func(ctx context.Context, w *work) error {
 		b.forget(w, 0)
-		*b = importBatch{imp: imp, careful: b.careful, read: read, refused: make(map[string]bool)}
+		*b = importBatch{imp: imp, careful: b.careful, read: read, refused: make(map[string]bool), isSeen: make(map[UserID]bool)}
 		if f := w.v.filter(PermUserImport); f.Nothing() {
 			return &Error{Kind: ErrPermission, Permission: PermUserImport}
 		}
 		w.known = make(map[OrgID]compiledOrg)
 		if !b.careful {
-			b.store = newImportStore(w.tx, imp.org)
+			b.store = found.in(w.tx, imp)
+			found = nil // it is good for one try
 			w.tx = b.store
 		}
 		if err := do(ctx, b, w); err != nil {
@@ -138,6 +143,10 @@ func (imp *importer) commit(ctx context.Context, read int, do func(ctx context.C
 	for _, id := range b.seen {
 		imp.seen[id] = struct{}{}
 	}
+	imp.wrote = importWrites{all: true}
+	if b.store != nil {
+		imp.wrote = b.store.writes
+	}
 	imp.read = read
 	imp.late = append(imp.late, b.late...)
 	imp.reports = append(imp.reports, b.reports...)
@@ -145,6 +154,12 @@ func (imp *importer) commit(ctx context.Context, read int, do func(ctx context.C
 		imp.opt.Progress(r.Rows)
 	}
 	return imp.out.write(b.rejected)
+}
+
+// see notes that a row was about a user.
+func (b *importBatch) see(id UserID) {
+	b.seen = append(b.seen, id)
+	b.isSeen[id] = true
 }
 
 // forget takes back the names of units from number n on, which were not
@@ -178,6 +193,9 @@ func (b *importBatch) guard(ctx context.Context, w *work, do func(ctx context.Co
 	undo := func() {
 		w.entries, w.messages = w.entries[:entries], w.messages[:messages]
 		b.forget(w, units)
+		for _, id := range b.seen[seen:] {
+			delete(b.isSeen, id)
+		}
 		b.seen, b.late, b.reports = b.seen[:seen], b.late[:late], b.reports[:reports]
 	}
 	if b.careful {

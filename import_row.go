@@ -25,7 +25,7 @@ func (b *importBatch) row(ctx context.Context, w *work, r *importRow) (outcome, 
 		return 0, invalid("username", "unknown", "there is no such user")
 	case stored == nil:
 		return b.create(ctx, w, r, &u, &p)
-	case b.isSeen(stored.ID):
+	case b.isSeen[stored.ID] || b.imp.saw(stored.ID):
 		return 0, invalid("username", "twice", "another row is about the same user")
 	case b.imp.opt.Mode == ImportCreate && !r.again:
 		return 0, conflict("username", "taken", "there is such a user")
@@ -33,9 +33,10 @@ func (b *importBatch) row(ctx context.Context, w *work, r *importRow) (outcome, 
 	return b.update(ctx, w, r, stored, &p)
 }
 
-func (b *importBatch) isSeen(id UserID) bool {
-	_, before := b.imp.seen[id]
-	return before || slices.Contains(b.seen, id)
+// saw reports whether a row of a batch that is in was about a user.
+func (imp *importer) saw(id UserID) bool {
+	_, ok := imp.seen[id]
+	return ok
 }
 
 // create makes the user u, which the row describes.
@@ -97,7 +98,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	if err := w.createUser(ctx, u, &n, entrance{hash: hash}, p); err != nil {
 		return 0, err
 	}
-	b.seen = append(b.seen, u.ID)
+	b.see(u.ID)
 	if boss := r.special(colReportsTo); boss != "" {
 		b.reports = append(b.reports, superior{row: r.kept(), user: u.ID, text: boss, created: true})
 	}
@@ -199,7 +200,7 @@ func (b *importBatch) update(ctx context.Context, w *work, r *importRow, stored 
 	if err := p.err(); err != nil {
 		return 0, err
 	}
-	b.seen = append(b.seen, stored.ID)
+	b.see(stored.ID)
 	changed, err := b.change(ctx, w, stored, &next)
 	if err != nil {
 		return 0, err

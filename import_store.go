@@ -15,7 +15,9 @@ type importStore struct {
 	org OrgID
 	// wrote: something was written since it was last reset. Audit entries and
 	// mails do not count; they come last.
-	wrote bool
+	wrote  bool
+	loaded bool // load was called
+	writes importWrites
 
 	orgs  map[OrgID]Organization
 	units map[UnitID]BusinessUnit
@@ -39,16 +41,27 @@ func newImportStore(tx Store, org OrgID) *importStore {
 	}
 }
 
+// in binds what was found beforehand to the transaction of the batch; without
+// anything it begins anew.
+func (s *importStore) in(tx Store, imp *importer) *importStore {
+	if s == nil || imp.wrote.all {
+		return newImportStore(tx, imp.org)
+	}
+	s.Store = tx
+	s.forget(&imp.wrote)
+	return s
+}
+
 // load reads the users whom rows name, with their memberships.
 func (s *importStore) load(ctx context.Context, rows []importRow, source string) error {
+	s.loaded = true
 	for i := range rows {
 		r := &rows[i]
 		if r.cells == nil {
 			continue
 		}
-		var u User
-		r.into(&u, source, &problems{})
-		if key, err := canon.Username(u.Username); err == nil {
+		username, external := r.about(source)
+		if key, err := canon.Username(username); err == nil {
 			s.names[key] = UserID{}
 		}
 		for _, column := range [...]int{colResponsible, colReportsTo} {
@@ -58,8 +71,8 @@ func (s *importStore) load(ctx context.Context, rows []importRow, source string)
 				}
 			}
 		}
-		if u.Source != "" && u.ExternalID != "" {
-			s.externals[externalID{u.Source, u.ExternalID}] = UserID{}
+		if external.source != "" && external.id != "" {
+			s.externals[external] = UserID{}
 		}
 	}
 	keys := make([]string, 0, len(s.names))
@@ -76,8 +89,10 @@ func (s *importStore) load(ctx context.Context, rows []importRow, source string)
 		}
 	}
 	bySource := make(map[string][]string)
-	for x := range s.externals {
-		bySource[x.source] = append(bySource[x.source], x.id)
+	for x, id := range s.externals {
+		if id.IsZero() { // else it is one of those who were found by name
+			bySource[x.source] = append(bySource[x.source], x.id)
+		}
 	}
 	for from, ids := range bySource {
 		found, err := s.Store.UsersByExternalID(ctx, from, ids)
@@ -195,6 +210,11 @@ func remembered[K comparable, V any](ctx context.Context, in map[K]V, key K, rea
 
 // The writes that a row can make.
 
+func (s *importStore) wroteMember(user UserID) {
+	delete(s.members, user)
+	s.writes.members = append(s.writes.members, user)
+}
+
 func (s *importStore) SaveUnit(ctx context.Context, u BusinessUnit) error {
 	s.wrote = true
 	delete(s.units, u.ID)
@@ -203,27 +223,25 @@ func (s *importStore) SaveUnit(ctx context.Context, u BusinessUnit) error {
 
 func (s *importStore) SaveUser(ctx context.Context, u User) error {
 	s.wrote = true
-	delete(s.users, u.ID)
-	delete(s.names, u.UsernameKey)
-	delete(s.names, u.EmailKey)
-	delete(s.externals, externalID{u.Source, u.ExternalID})
+	s.forgetUser(&u)
+	s.writes.users = append(s.writes.users, u)
 	return s.Store.SaveUser(ctx, u)
 }
 
 func (s *importStore) SaveMembership(ctx context.Context, m Membership) error {
 	s.wrote = true
-	delete(s.members, m.User)
+	s.wroteMember(m.User)
 	return s.Store.SaveMembership(ctx, m)
 }
 
 func (s *importStore) PutMemberSettings(ctx context.Context, user UserID, org OrgID, set map[string]SettingValue, unset []string) error {
 	s.wrote = true
-	delete(s.members, user)
+	s.wroteMember(user)
 	return s.Store.PutMemberSettings(ctx, user, org, set, unset)
 }
 
 func (s *importStore) BumpRights(ctx context.Context, user UserID, org OrgID) error {
-	delete(s.members, user)
+	s.wroteMember(user)
 	return s.Store.BumpRights(ctx, user, org)
 }
 

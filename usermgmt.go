@@ -104,7 +104,7 @@ type Config struct {
 }
 
 // Manager is the library: services over a [Store]. It is safe for concurrent
-// use, starts no goroutines and owns nothing that needs closing.
+// use, keeps no goroutine when a call returns and owns nothing that needs closing.
 type Manager struct {
 	store   Store
 	bound   bool // to a transaction of the host

@@ -289,7 +289,7 @@ func (s *Store) listed(ctx context.Context, add func(u usermgmt.User, ok bool, n
 		var u usermgmt.User
 		var ok bool
 		var n int
-		err := r.Scan(append(userDests(make([]any, 0, 48), &u), &ok, &n)...)
+		err := r.Scan(append(userDests(make([]any, 0, 50), &u), &ok, &n)...)
 		if err == nil {
 			add(u, ok, n)
 		}

@@ -176,11 +176,11 @@ func (d *dateDest) ScanText(v pgtype.Text) error {
 func (d *dateDest) Scan(src any) error { return scanText(src, d.ScanText) }
 
 func scanUser(r scanner, u *usermgmt.User) error {
-	return r.Scan(userDests(make([]any, 0, 46), u)...)
+	return r.Scan(userDests(make([]any, 0, 48), u)...)
 }
 
 func accountDests(a *usermgmt.Account) []any {
-	return append(userDests(make([]any, 0, 57), &a.User),
+	return append(userDests(make([]any, 0, 62), &a.User),
 		&a.Credential.Status, &a.Credential.Hash, toTime(&a.Credential.ChangedAt), &a.Credential.MustChange,
 		toTime(&a.Credential.TemporaryUntil), &a.Credential.Epoch, &a.Credential.Version,
 		&a.Login.Failures, toTime(&a.Login.LockedUntil), toTime(&a.Login.LastLoginAt), &a.Login.LoginCount,
