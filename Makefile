@@ -13,6 +13,7 @@ BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAKCOUNT ?= 20
 PLANUSERS ?= 1000000
+SCALEUSERS ?= 1000000
 
 # The packages whose tests run on every store.
 SERVICES := . ./usermgmthttp ./examples/quickstart
@@ -68,6 +69,10 @@ bench: ## Run the benchmarks (BENCH=pattern BENCHTIME=1s)
 .PHONY: plans
 plans: ## Look at the plans of all statements on PLANUSERS (1000000) users
 	@USERMGMT_PLANS=$(PLANUSERS) go test ./store/postgres -run '^TestPlans$$' -timeout 0 -v | grep -v '^=== '
+
+.PHONY: scale
+scale: ## Call every service once on SCALEUSERS (1000000) users on Postgres: times, plans, memory
+	@USERMGMT_SCALE=$(SCALEUSERS) go test ./store/postgres -run '^TestScale$$' -timeout 0 -v | grep -v '^=== '
 
 # A fuzz run that found nothing may end with "context deadline exceeded" (a race in
 # Go's coordinator, go.dev/issue/75804, mended in Go 1.27). Such a run, known by no

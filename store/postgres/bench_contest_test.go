@@ -28,6 +28,9 @@ type contest struct {
 	// rounds and each override how many rounds there are and how many calls a
 	// round has; 0 is as many as take a while.
 	rounds, each int
+	// during begins what goes on while the second way is at work, and returns how
+	// to end it; nil is nothing.
+	during func() (stop func())
 }
 
 // side is one way of doing a thing for the i-th time.
@@ -55,6 +58,9 @@ func (c *contest) run(tb testing.TB, w side, i *atomic.Int64, n int) time.Durati
 				return
 			}
 		}
+	}
+	if c.during != nil && w.name == c.ways[1].name {
+		defer c.during()()
 	}
 	began := time.Now()
 	if callers == 1 {

@@ -39,7 +39,7 @@ func TestPerformanceTable(t *testing.T) {
 		run func(tb testing.TB, tab *table)
 	}{
 		{"1f", w.revocationContests}, {"4d", w.loginContests}, {"5c", w.moveContests},
-		{"8a", w.exportContests}, {"9", w.importContests}, {"9d", w.syncContests},
+		{"8a", w.exportContests}, {"9", w.importContests}, {"9d", w.syncContests}, {"10s", w.sealContests},
 	} {
 		if only.MatchString(g.row) {
 			g.run(t, tab)

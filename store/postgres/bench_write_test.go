@@ -14,47 +14,43 @@ import (
 	"github.com/usermgmt/usermgmt/internal/testonly"
 )
 
-// updateContests are changes of one field of a user, with their audit entry. Each
-// caller has users of its own: what they wait for is the disk, not each other.
-func (w *world) updateContests(tb testing.TB) []contest {
-	ctx := context.Background()
-	const n = 64
-	type own struct {
-		sync.Mutex
-		usermgmt.User
-	}
-	users := make([]own, n)
-	for i := range users {
-		u, err := w.store.UserByID(ctx, bigUser(20*(i+1)+3))
+// ownUsers are users whom benchmarks change. Each caller has users of its own: what
+// they wait for is the disk, not each other.
+type ownUsers [64]struct {
+	sync.Mutex
+	usermgmt.User
+}
+
+func (w *world) own(tb testing.TB) *ownUsers {
+	tb.Helper()
+	out := &ownUsers{}
+	for i := range out {
+		u, err := w.store.UserByID(context.Background(), bigUser(20*(i+1)+3))
 		require.NoError(tb, err)
-		users[i].User = u
+		out[i].User = u
 	}
-	actor := w.actor(tb)
-	phone := func(i int) string { return fmt.Sprint("+49 30 ", i) }
-	with := func(i int, do func(u *usermgmt.User) error) error {
-		u := &users[i%n]
-		u.Lock()
-		defer u.Unlock()
-		return do(&u.User)
-	}
-	const bare = `update usermgmt_users set phone = $2, updated_at = $3, version = version + 1 where user_id = $1 and version = $4`
-	const bareAudit = `with u as (` + bare + ` returning user_id)
-insert into usermgmt_audit (audit_id, operation_id, at, verb, outcome, door, operator_id, subject_id, org_id, target_kind, target, digest, count, last_at)
-select gen_random_uuid(), gen_random_uuid(), $3, 'user.update', 1, 1, user_id, user_id, null, 'user', '', sha256(''), 1, $3 from u`
-	exec := func(sql string) func(i int) error {
-		return func(i int) error {
-			return with(i, func(u *usermgmt.User) error {
-				tag, err := w.pool.Exec(ctx, sql, [16]byte(u.ID), phone(i), time.Now(), u.Version)
-				u.Version++
-				return rowsAre(int(tag.RowsAffected()), err)
-			})
-		}
-	}
+	return out
+}
+
+// with calls do with a user nobody else changes meanwhile.
+func (o *ownUsers) with(i int, do func(u *usermgmt.User) error) error {
+	u := &o[i%len(o)]
+	u.Lock()
+	defer u.Unlock()
+	return do(&u.User)
+}
+
+func phone(i int) string { return fmt.Sprint("+49 30 ", i) }
+
+// saves change a field of a user, without an audit entry and with one.
+func (w *world) saves(tb testing.TB) (plain, audited func(i int) error) {
+	tb.Helper()
+	own := w.own(tb)
 	save := func(audited bool) func(i int) error {
 		return func(i int) error {
-			return with(i, func(u *usermgmt.User) error {
+			return own.with(i, func(u *usermgmt.User) error {
 				u.Phone, u.UpdatedAt = phone(i), time.Now()
-				err := w.store.Tx(ctx, func(ctx context.Context, tx usermgmt.Store) error {
+				err := w.store.Tx(context.Background(), func(ctx context.Context, tx usermgmt.Store) error {
 					if err := tx.SaveUser(ctx, *u); err != nil || !audited {
 						return err
 					}
@@ -65,8 +61,30 @@ select gen_random_uuid(), gen_random_uuid(), $3, 'user.update', 1, 1, user_id, u
 			})
 		}
 	}
+	return save(false), save(true)
+}
+
+// updateContests are changes of one field of a user, with their audit entry.
+func (w *world) updateContests(tb testing.TB) []contest {
+	ctx := context.Background()
+	own := w.own(tb)
+	actor := w.actor(tb)
+	const bare = `update usermgmt_users set phone = $2, updated_at = $3, version = version + 1 where user_id = $1 and version = $4`
+	const bareAudit = `with u as (` + bare + ` returning user_id)
+insert into usermgmt_audit (audit_id, operation_id, at, verb, outcome, door, operator_id, subject_id, org_id, target_kind, target, digest, count, last_at)
+select gen_random_uuid(), gen_random_uuid(), $3, 'user.update', 1, 1, user_id, user_id, null, 'user', '', sha256(''), 1, $3 from u`
+	exec := func(sql string) func(i int) error {
+		return func(i int) error {
+			return own.with(i, func(u *usermgmt.User) error {
+				tag, err := w.pool.Exec(ctx, sql, [16]byte(u.ID), phone(i), time.Now(), u.Version)
+				u.Version++
+				return rowsAre(int(tag.RowsAffected()), err)
+			})
+		}
+	}
+	plain, audited := w.saves(tb)
 	service := func(i int) error {
-		return with(i, func(u *usermgmt.User) error {
+		return own.with(i, func(u *usermgmt.User) error {
 			p := phone(i)
 			out, err := w.m.Users().Update(ctx, actor, u.ID, u.Version, usermgmt.UserUpdate{Phone: &p})
 			if err == nil {
@@ -76,7 +94,7 @@ select gen_random_uuid(), gen_random_uuid(), $3, 'user.update', 1, 1, user_id, u
 		})
 	}
 	ways := []side{
-		{"bare UPDATE", exec(bare)}, {"SaveUser and AppendAudit", save(true)}, {"SaveUser alone", save(false)},
+		{"bare UPDATE", exec(bare)}, {"SaveUser and AppendAudit", audited}, {"SaveUser alone", plain},
 		{"bare UPDATE and INSERT in one statement", exec(bareAudit)}, {"Users.Update", service},
 	}
 	same := []side{ways[2], ways[1]}

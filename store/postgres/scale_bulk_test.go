@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
@@ -126,8 +127,8 @@ func (s *scale) bulk(t *testing.T) (out []scaleCall) {
 	}
 	from := 0
 	for _, size := range []int{50, usermgmt.MaxPageSize} {
-		ids := s.members(size, from)
-		from += 2 * size
+		ids := s.enabled(t, size, from)
+		from += size
 		out = append(out,
 			scaleCall{name: fmt.Sprintf("Users.EnableMany of %d, disabling", size), do: func(ctx context.Context) (int, error) {
 				return results(s.plain.Users().EnableMany(ctx, s.admin, ids, false))
@@ -138,6 +139,21 @@ func (s *scale) bulk(t *testing.T) (out []scaleCall) {
 			scaleCall{name: fmt.Sprintf("Passwords.ResetMany of %d", size), do: func(ctx context.Context) (int, error) {
 				return results(s.plain.Passwords().ResetMany(ctx, s.admin, ids))
 			}})
+	}
+	return out
+}
+
+// enabled are n persons in the order of names, from the k-th on.
+func (s *scale) enabled(t *testing.T, n, k int) []usermgmt.UserID {
+	t.Helper()
+	rows, err := s.pool.Query(t.Context(), `select user_id from usermgmt_memberships where org_id = $1 and enabled and user_active and kind = 1
+		order by name_key, user_id limit $2 offset $3`, [16]byte(bigOrg(1)), n, k)
+	require.NoError(t, err)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[[16]byte])
+	require.NoError(t, err)
+	out := make([]usermgmt.UserID, len(ids))
+	for i, id := range ids {
+		out[i] = usermgmt.UserID(id)
 	}
 	return out
 }

@@ -246,11 +246,8 @@ func (s *scale) pages() []scaleCall {
 }
 
 // some50 are fifty users of the large organization in no order.
-func (s *scale) some50() []usermgmt.UserID { return s.members(50, 0) }
-
-// members are n users of the large organization in no order, from the k-th on.
-func (s *scale) members(n, k int) (out []usermgmt.UserID) {
-	for i := k; len(out) < n; i++ {
+func (s *scale) some50() (out []usermgmt.UserID) {
+	for i := 0; len(out) < 50; i++ {
 		if number := 1 + i*7919%s.world.users; number%20 > 0 {
 			out = append(out, bigUser(number))
 		}

@@ -1,0 +1,148 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+// tidied does all background work that waits, so that sealing is what is left.
+func (w *world) tidied(tb testing.TB) {
+	tb.Helper()
+	ctx := context.Background()
+	// What the generator left are exports of users who may not.
+	_, err := w.pool.Exec(ctx, "update usermgmt_jobs set status = 3, ended_at = now() where ended_at is null")
+	require.NoError(tb, err)
+	for left := 1; left > 0; {
+		done, err := w.m.RunOnce(ctx)
+		require.NoError(tb, err)
+		left = 0
+		for _, d := range done {
+			left += d.Count
+		}
+	}
+}
+
+// unsealed is how many entries have no seal.
+func (w *world) unsealed(tb testing.TB) (n int) {
+	tb.Helper()
+	require.NoError(tb, w.pool.QueryRow(context.Background(), "select count(*) from usermgmt_audit_unsealed").Scan(&n))
+	return n
+}
+
+// addEntries adds audit entries that are not sealed.
+func (w *world) addEntries(tb testing.TB, n int) {
+	tb.Helper()
+	ctx := context.Background()
+	for n > 0 {
+		entries := make([]usermgmt.AuditEntry, min(n, 1000))
+		for i := range entries {
+			entries[i] = w.entry(bigUser(3))
+			entries[i].Class = usermgmt.AuditChange
+		}
+		require.NoError(tb, w.store.AppendAudit(ctx, entries...))
+		n -= len(entries)
+	}
+}
+
+// sealed seals what waits, and returns how much that was.
+func (w *world) sealed(ctx context.Context) (int, error) {
+	done, err := w.m.RunOnce(ctx)
+	n := 0
+	for _, d := range done {
+		if d.Duty == "audit seals" {
+			n = d.Count
+		}
+	}
+	return n, err
+}
+
+// sealing begins the background work, which comes back every second, the shortest
+// pause there is; the pause by default is five seconds.
+func (w *world) sealing(tb testing.TB) (stop func()) {
+	tb.Helper()
+	m, err := usermgmt.New(w.store, &usermgmt.Config{RunEvery: time.Second})
+	require.NoError(tb, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = m.Run(ctx) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// sealingContests are the writes of updateContests with and without their audit
+// entry, and with the background work that seals the entries.
+func (w *world) sealingContests(tb testing.TB) (out []contest) {
+	w.tidied(tb)
+	plain, audited := w.saves(tb)
+	for _, c := range []contest{
+		{row: "10a", what: "1 caller, same write", callers: 1, each: 6000},
+		{row: "10b", what: "16 callers, same write", callers: 16, each: 15_000},
+		{row: "10b", what: "64 callers, same write", callers: 64, each: 15_000},
+	} {
+		c.most, c.rounds = 1.20, 5
+		c.during = func() (stop func()) { return w.sealing(tb) }
+		c.ways = []side{
+			{"SaveUser alone", plain}, {"SaveUser and AppendAudit, sealing", audited}, {"SaveUser and AppendAudit", audited},
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// sealContests seal what waits, with nobody else at work, and beside writers.
+func (w *world) sealContests(tb testing.TB, tab *table) {
+	ctx := context.Background()
+	w.tidied(tb)
+	const entries = 50_000
+	var best time.Duration
+	for range 3 {
+		w.addEntries(tb, entries)
+		at := time.Now()
+		n, err := w.sealed(ctx)
+		took := time.Since(at)
+		require.NoError(tb, err)
+		require.Equal(tb, entries, n)
+		if best == 0 || took < best {
+			best = took
+		}
+	}
+	rate := entries / best.Seconds()
+	tab.line("10b", fmt.Sprintf("sealing of %d entries, nobody else", entries), "", fmt.Sprintf("%.1f k entries/s", rate/1e3), "", "≥ 9 k/s", verdictOf(rate >= 9000))
+	for _, c := range w.sealingContests(tb) {
+		tab.add(tb, c)
+		at, waiting := time.Now(), w.unsealed(tb)
+		for left := 1; left > 0; {
+			n, err := w.sealed(ctx)
+			require.NoError(tb, err)
+			left = n
+		}
+		tab.line(c.row, c.what+", entries without a seal at the end", "", fmt.Sprint(waiting), "", "", "sealed "+show(time.Since(at))+" later")
+	}
+}
+
+// BenchmarkSeal seals audit entries.
+func BenchmarkSeal(b *testing.B) {
+	w := newWorld(b)
+	w.tidied(b)
+	b.ResetTimer()
+	for n := b.N; n > 0; n -= 50_000 {
+		b.StopTimer()
+		w.addEntries(b, min(n, 50_000))
+		b.StartTimer()
+		_, err := w.sealed(context.Background())
+		require.NoError(b, err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// BenchmarkSealing writes with and without the sealer at work.
+func BenchmarkSealing(b *testing.B) { benchAll(b, newWorld(b).sealingContests) }
