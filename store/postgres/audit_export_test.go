@@ -7,3 +7,11 @@ func SetAuditWalk(n int) (undo func()) {
 	auditWalk = n
 	return func() { auditWalk = old }
 }
+
+// SetAuditSpan changes how many entries of a time are taken and sorted, and returns
+// how to undo that.
+func SetAuditSpan(n int) (undo func()) {
+	old := auditSpan
+	auditSpan = n
+	return func() { auditSpan = old }
+}

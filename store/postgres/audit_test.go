@@ -101,8 +101,8 @@ func TestAuditListsAreThoseOfTheMemoryStore(t *testing.T) {
 	c.audit(entries)
 	_, err := pool.Exec(t.Context(), "analyze")
 	require.NoError(t, err)
-	for _, walk := range []int{2000, 40, 1} {
-		undo := postgres.SetAuditWalk(walk)
+	for _, turn := range [][2]int{{2000, 20_000}, {40, 100}, {1, 1}, {40, 0}} {
+		undoWalk, undoSpan := postgres.SetAuditWalk(turn[0]), postgres.SetAuditSpan(turn[1])
 		for range 50 {
 			q := c.auditQuery(entries)
 			want, err := auditPages(t.Context(), c.stores[0], q)
@@ -111,6 +111,7 @@ func TestAuditListsAreThoseOfTheMemoryStore(t *testing.T) {
 			require.NoError(t, err, "%+v", q)
 			assert.Equal(t, want, got, "%+v, visible %+v", q, q.Visible)
 		}
-		undo()
+		undoWalk()
+		undoSpan()
 	}
 }

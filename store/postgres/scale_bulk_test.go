@@ -64,9 +64,6 @@ func (s *scale) streams(t *testing.T) []scaleCall {
 		{name: "Exports.CSV of all", grow: streamGrowth, do: func(ctx context.Context) (int, error) {
 			return s.plain.Exports().CSV(ctx, s.sys, io.Discard, usermgmt.ExportOptions{Org: org})
 		}},
-		{name: "Exports.CSV, by the division of a tenth", grow: streamGrowth, do: func(ctx context.Context) (int, error) {
-			return s.plain.Exports().CSV(ctx, s.exporter(t), io.Discard, usermgmt.ExportOptions{Org: org})
-		}},
 		{name: "Exports.Start, the job, and Open", grow: streamGrowth, do: func(ctx context.Context) (int, error) {
 			job, err := s.plain.Exports().Start(ctx, s.admin, usermgmt.ExportOptions{Org: org})
 			if err != nil {
@@ -100,15 +97,6 @@ func (s *scale) streams(t *testing.T) []scaleCall {
 			return rows, s.importUnchanged(ctx, s.plain, s.sys, path, rows)
 		}},
 	}
-}
-
-// exporter is somebody who may export a tenth of the users.
-func (s *scale) exporter(t *testing.T) usermgmt.Actor {
-	t.Helper()
-	a, err := s.plain.SystemActor("scale", bigOrg(1), usermgmt.Grant{Permission: usermgmt.PermUserExport, Scope: usermgmt.ScopeOrganization},
-		usermgmt.Grant{Permission: usermgmt.PermUserView, Scope: usermgmt.ScopeOrganization})
-	require.NoError(t, err)
-	return a
 }
 
 // bulk are bulk actions on a page of fifty and on the largest one.
