@@ -291,7 +291,8 @@ func (w *work) otherAdministrator(ctx context.Context, user UserID, org OrgID) (
 		if !p.Administrator {
 			continue
 		}
-		q := UserQuery{Org: org, Profile: p.ID, View: ViewActive, Now: w.now, Limit: MaxPageSize}
+		// One of the first few will do nearly always: administrators are old users.
+		q := UserQuery{Org: org, Profile: p.ID, View: ViewActive, Now: w.now, Sort: SortCreated, Limit: 3}
 		for {
 			page, err := w.tx.ListUsers(ctx, q)
 			if err != nil {
@@ -306,7 +307,7 @@ func (w *work) otherAdministrator(ctx context.Context, user UserID, org OrgID) (
 				break
 			}
 			last := &page[len(page)-1]
-			q.After = Position{last.NameKey, last.ID}
+			q.After, q.Limit = userPosition(last, q.Sort), MaxPageSize
 		}
 	}
 	return false, nil
