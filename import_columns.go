@@ -168,19 +168,6 @@ func (r *importRow) cell(column int) string {
 
 func (r *importRow) special(column int) string { return r.cell(r.h.at[column]) }
 
-// about is whom the row is about: what into makes of the username and of the
-// external identifier of a new user.
-func (r *importRow) about(source string) (username string, x externalID) {
-	username, x = r.cell(r.h.user), externalID{r.cell(r.h.source), r.cell(r.h.extID)}
-	switch {
-	case x.id == "" && r.h.extID >= 0 && r.h.source < 0:
-		x.source = ""
-	case x.source == "" && x.id != "":
-		x.source = source
-	}
-	return username, x
-}
-
 // into writes the cells of the record's own fields into u. In a new user empty
 // cells have nothing to clear.
 func (r *importRow) into(u *User, source string, p *problems) {

@@ -39,6 +39,19 @@ func (imp *importer) saw(id UserID) bool {
 	return ok
 }
 
+// about is whom the row is about: what into makes of the username and of the
+// external identifier of a new user.
+func (r *importRow) about(source string) (username string, x externalID) {
+	username, x = r.cell(r.h.user), externalID{r.cell(r.h.source), r.cell(r.h.extID)}
+	switch {
+	case x.id == "" && r.h.extID >= 0 && r.h.source < 0:
+		x.source = ""
+	case x.source == "" && x.id != "":
+		x.source = source
+	}
+	return username, x
+}
+
 // create makes the user u, which the row describes.
 func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User, p *problems) (outcome, error) {
 	imp := b.imp
