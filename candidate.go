@@ -126,7 +126,10 @@ func (c *Candidates) Teams(ctx context.Context, a Actor, p Permission, unit Unit
 			if ok, err := allows(w.teamsInScope(p, w.v.org, units, []TeamID{t.ID})); !ok || err != nil {
 				return ok, err
 			}
-			return allows(w.mayBring(org, []TeamID{t.ID}))
+			if ok, err := allows(w.mayBring(org, []TeamID{t.ID})); !ok || err != nil {
+				return ok, err
+			}
+			return allows(w.mayShare(org, nil, org.policy.sharingSources([]TeamID{t.ID}, nil, org.trees)))
 		})
 	return page, withOp(op, err)
 }
@@ -147,6 +150,13 @@ func (c *Candidates) Roles(ctx context.Context, a Actor, user UserID, search str
 	var out []Role
 	for _, r := range org.policy.set.Roles {
 		ok, err := allows(w.mayGrantTo(mem, org.policy.roles[r.ID].masks))
+		if err != nil {
+			return nil, withOp(op, err)
+		}
+		if ok {
+			shared := org.policy.sharingSources(teamsAt(mem, w.now), []RoleID{r.ID}, org.trees)
+			ok, err = allows(w.mayShare(org, org.policy.sharingSources(teamsAt(mem, w.now), nil, org.trees), shared))
+		}
 		if err != nil {
 			return nil, withOp(op, err)
 		}

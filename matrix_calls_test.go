@@ -128,6 +128,26 @@ func authRows() []row {
 			}
 			return strconv.FormatBool(e.Allowed), nil
 		}),
+		onUsers("Access.MayOwn", func(c *cell) (string, error) {
+			return only(c.m.Access().MayOwn(c.ctx, c.a, "lead.edit", c.user()))
+		}),
+		{method: "Access.MayOwnUnit", targets: []string{"sales", "east", "ops", "foreign", "unknown"}, call: func(c *cell) (string, error) {
+			return only(c.m.Access().MayOwnUnit(c.ctx, c.a, "unit.create", c.units[c.target]))
+		}},
+		{method: "Candidates.Owners", call: func(c *cell) (string, error) {
+			page, err := c.m.Candidates().Owners(c.ctx, c.a, "lead.edit", usermgmt.ListQuery{})
+			if err != nil {
+				return "", err
+			}
+			return count(len(page.Items), nil)
+		}},
+		{method: "Candidates.OwnerUnits", call: func(c *cell) (string, error) {
+			page, err := c.m.Candidates().OwnerUnits(c.ctx, c.a, "unit.create", usermgmt.ListQuery{})
+			if err != nil {
+				return "", err
+			}
+			return count(len(page.Items), nil)
+		}},
 		onUsers("Access.Review", func(c *cell) (string, error) {
 			r, err := c.m.Access().Review(c.ctx, c.a, c.user())
 			if err != nil {

@@ -35,7 +35,14 @@ func newOro(t *testing.T) *oro {
 		{Name: "store", Ownership: usermgmt.OwnedByUnit, Actions: []string{"view"}},
 		{Name: "fiscal_year", Ownership: usermgmt.OwnedByOrganization, Actions: []string{"view"}},
 		{Name: "weather", Ownership: usermgmt.Unowned, Actions: []string{"view"}},
-	}}), unit: map[string]usermgmt.UnitID{}, user: map[string]usermgmt.UserID{}}
+	}})}
+	o.fill(t)
+	return o
+}
+
+func (o *oro) fill(t *testing.T) {
+	t.Helper()
+	o.unit, o.user = map[string]usermgmt.UnitID{}, map[string]usermgmt.UserID{}
 	for _, u := range [][2]string{{"F", ""}, {"F1", "F"}, {"F2", "F"}, {"F1x", "F1"}, {"S", ""}, {"T", ""}} {
 		o.unit[u[0]] = o.AddUnit(u[0], o.unit[u[1]]).ID
 	}
@@ -53,7 +60,6 @@ func newOro(t *testing.T) *oro {
 			n.Roles = []usermgmt.RoleAssignment{{Role: o.roles[0].ID}, {Role: o.roles[1].ID}}
 		}).ID
 	}
-	return o
 }
 
 // grant raises the level of permissions on the second role; the first role has
