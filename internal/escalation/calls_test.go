@@ -1,0 +1,351 @@
+package escalation_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/usermgmttest"
+)
+
+// effect is what a call was about, and whose credential the caller got by it.
+type effect struct {
+	text       string
+	credential usermgmt.UserID
+}
+
+// call is a kind of change with random arguments.
+type call struct {
+	name string
+	call func(w *world, a usermgmt.Actor) (effect, error)
+}
+
+func one[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
+
+func (w *world) user() usermgmt.UserID { return one(w.random, w.users) }
+func (w *world) team() usermgmt.TeamID { return one(w.random, w.teams) }
+func (w *world) unit() usermgmt.UnitID { return one(w.random, w.units) }
+func (w *world) role() usermgmt.RoleID { return one(w.random, w.roles) }
+
+func (w *world) name(kind string) string {
+	w.n++
+	return fmt.Sprint(kind, " number ", w.n)
+}
+
+// assignments are one or two roles, now and then for a time.
+func (w *world) assignments() (out []usermgmt.RoleAssignment) {
+	for range 1 + w.random.IntN(2) {
+		r := usermgmt.RoleAssignment{Role: w.role()}
+		if w.random.IntN(4) == 0 {
+			r.Until = w.Clock.Now().Add(time.Hour)
+		}
+		if len(out) == 0 || out[0].Role != r.Role {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func about(format string, args ...any) effect { return effect{text: fmt.Sprintf(format, args...)} }
+
+// membership changes the membership of a random user.
+func membership(change func(w *world, u *usermgmt.MembershipUpdate)) func(w *world, a usermgmt.Actor) (effect, error) {
+	return func(w *world, a usermgmt.Actor) (effect, error) {
+		user, org := w.user(), one(w.random, w.orgs)
+		mem, err := w.Store.MembershipOf(w.t.Context(), user, org)
+		if err != nil {
+			return effect{}, err
+		}
+		var u usermgmt.MembershipUpdate
+		change(w, &u)
+		_, err = w.Members().Update(w.t.Context(), a, user, org, mem.Version, u)
+		return about("%s in %s", w.names[user], w.orgNames[org]), err
+	}
+}
+
+var calls = []call{
+	{"Roles.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		r, err := w.Roles().Create(w.t.Context(), a, usermgmt.NewRole{Org: a.Org(), Name: w.name("role"), Grants: w.grants(3)})
+		if err == nil {
+			w.roles = append(w.roles, r.ID)
+		}
+		return about("a role"), err
+	}},
+	{"Roles.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		r, err := w.Store.RoleByID(w.t.Context(), w.role())
+		if err != nil {
+			return effect{}, err
+		}
+		grants := w.grants(3)
+		if w.random.IntN(2) == 0 && len(r.Grants) > 0 { // take one away
+			i := w.random.IntN(len(r.Grants))
+			grants = append(append([]usermgmt.Grant(nil), r.Grants[:i]...), r.Grants[i+1:]...)
+		}
+		_, err = w.Roles().Update(w.t.Context(), a, r.ID, r.Version, usermgmt.RoleUpdate{Grants: &grants})
+		return about("%s to %v", r.Name, grants), err
+	}},
+	{"Roles.Clone", func(w *world, a usermgmt.Actor) (effect, error) {
+		r, err := w.Roles().Clone(w.t.Context(), a, w.role(), a.Org(), w.name("copy"))
+		if err == nil {
+			w.roles = append(w.roles, r.ID)
+		}
+		return about("a role"), err
+	}},
+	{"Roles.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
+		return about("a role"), w.Roles().Delete(w.t.Context(), a, w.role())
+	}},
+	{"Profiles.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		p, err := w.Profiles().Create(w.t.Context(), a, usermgmt.NewProfile{Org: a.Org(), Name: w.name("profile"), Grants: w.grants(3)})
+		if err == nil {
+			w.profiles = append(w.profiles, p.ID)
+		}
+		return about("a profile"), err
+	}},
+	{"Profiles.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		p, err := w.Store.ProfileByID(w.t.Context(), one(w.random, w.profiles))
+		if err != nil {
+			return effect{}, err
+		}
+		grants := append(w.grants(2), p.Grants[:w.random.IntN(len(p.Grants)+1)]...)
+		_, err = w.Profiles().Update(w.t.Context(), a, p.ID, p.Version, usermgmt.ProfileUpdate{Grants: &grants})
+		return about("%s to %v", p.Name, grants), err
+	}},
+	{"Profiles.Clone", func(w *world, a usermgmt.Actor) (effect, error) {
+		p, err := w.Profiles().Clone(w.t.Context(), a, one(w.random, w.profiles), a.Org(), w.name("copy"))
+		if err == nil {
+			w.profiles = append(w.profiles, p.ID)
+		}
+		return about("a profile"), err
+	}},
+	{"Members.Update roles", membership(func(w *world, u *usermgmt.MembershipUpdate) {
+		roles := w.assignments()
+		u.Roles = &roles
+	})},
+	{"Members.Update profile", membership(func(w *world, u *usermgmt.MembershipUpdate) {
+		p := one(w.random, w.profiles)
+		u.Profile = &p
+	})},
+	{"Members.Update teams", membership(func(w *world, u *usermgmt.MembershipUpdate) {
+		first, second := w.team(), w.team()
+		teams := []usermgmt.TeamAssignment{{Team: first}}
+		if second != first {
+			teams = append(teams, usermgmt.TeamAssignment{Team: second})
+		}
+		u.Teams, u.PrimaryTeam = &teams, &first
+	})},
+	{"Members.Update units", membership(func(w *world, u *usermgmt.MembershipUpdate) {
+		units := []usermgmt.UnitID{w.unit(), w.unit()}
+		u.Units = &units
+	})},
+	{"Members.Add", func(w *world, a usermgmt.Actor) (effect, error) {
+		user, org := w.user(), one(w.random, w.orgs)
+		_, err := w.Members().Add(w.t.Context(), a, user, org, usermgmt.NewMembership{Profile: one(w.random, w.profiles), PrimaryTeam: w.team(), Roles: w.assignments()})
+		return about("%s to %s", w.names[user], w.orgNames[org]), err
+	}},
+	{"Members.End", func(w *world, a usermgmt.Actor) (effect, error) {
+		if w.random.IntN(5) > 0 { // people should stay
+			return effect{}, usermgmt.ErrConflict
+		}
+		user := w.user()
+		return about("%s", w.names[user]), w.Members().End(w.t.Context(), a, user, one(w.random, w.orgs))
+	}},
+	{"Users.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		name := fmt.Sprint("new", w.n)
+		w.n++
+		u, err := w.Users().Create(w.t.Context(), a, usermgmt.NewUser{Username: name, Email: name + "@acme.test", FirstName: "A", LastName: "B",
+			OwnerUnit: w.unit(), Password: usermgmttest.Password, NewMembership: usermgmt.NewMembership{Profile: one(w.random, w.profiles),
+				PrimaryTeam: w.team(), Roles: w.assignments()}})
+		if err != nil {
+			return effect{}, err
+		}
+		w.known(u.ID, name)
+		return effect{name, u.ID}, nil
+	}},
+	{"Users.Assign", func(w *world, a usermgmt.Actor) (effect, error) {
+		u, err := w.Store.UserByID(w.t.Context(), w.user())
+		if err != nil {
+			return effect{}, err
+		}
+		return about("%s", u.Username), w.Users().Assign(w.t.Context(), a, u.ID, u.Version, w.unit())
+	}},
+	{"Teams.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		t, err := w.Teams().Create(w.t.Context(), a, usermgmt.NewTeam{Parent: w.team(), Name: w.name("team")})
+		if err == nil {
+			w.teams = append(w.teams, t.ID)
+		}
+		return about("a team"), err
+	}},
+	{"Teams.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		t, err := w.Store.TeamByID(w.t.Context(), w.team())
+		if err != nil {
+			return effect{}, err
+		}
+		parent := w.team()
+		_, err = w.Teams().Update(w.t.Context(), a, t.ID, t.Version, usermgmt.TeamUpdate{Parent: &parent})
+		return about("%s below another", t.Name), err
+	}},
+	{"Teams.AddMember", func(w *world, a usermgmt.Actor) (effect, error) {
+		user := w.user()
+		return about("%s", w.names[user]), w.Teams().AddMember(w.t.Context(), a, w.team(), user, usermgmt.TeamChange{})
+	}},
+	{"Teams.RemoveMember", func(w *world, a usermgmt.Actor) (effect, error) {
+		user := w.user()
+		return about("%s", w.names[user]), w.Teams().RemoveMember(w.t.Context(), a, w.team(), user)
+	}},
+	{"Units.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		u, err := w.Units().Create(w.t.Context(), a, usermgmt.NewUnit{Parent: w.unit(), Name: w.name("unit")})
+		if err == nil {
+			w.units = append(w.units, u.ID)
+		}
+		return about("a unit"), err
+	}},
+	{"Units.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		u, err := w.Store.UnitByID(w.t.Context(), w.unit())
+		if err != nil {
+			return effect{}, err
+		}
+		parent := w.unit()
+		_, err = w.Units().Update(w.t.Context(), a, u.ID, u.Version, usermgmt.UnitUpdate{Parent: &parent})
+		return about("%s below another", u.Name), err
+	}},
+	{"Applications.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		if len(w.apps) > 3 {
+			return effect{}, usermgmt.ErrConflict
+		}
+		app, err := w.Applications().Create(w.t.Context(), a, usermgmt.NewApplication{Org: a.Org(), Name: w.name("app"),
+			Objects: [][]string{nil, {"lead"}, {"deal"}}[w.random.IntN(3)]})
+		if err == nil {
+			w.apps = append(w.apps, app.ID)
+		}
+		return about("an application"), err
+	}},
+	{"Applications.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		app, err := w.Store.ApplicationByID(w.t.Context(), one(w.random, w.apps))
+		if err != nil {
+			return effect{}, err
+		}
+		objects := [][]string{nil, {"lead"}, {"deal"}}[w.random.IntN(3)]
+		_, err = w.Applications().Update(w.t.Context(), a, app.ID, app.Version, usermgmt.ApplicationUpdate{Objects: &objects})
+		return about("%s from %v to %v", app.Name, app.Objects, objects), err
+	}},
+	{"Applications.Grant", func(w *world, a usermgmt.Actor) (effect, error) {
+		req := usermgmt.AccessRequest{Application: one(w.random, w.apps), Roles: w.assignments()}
+		if w.random.IntN(2) == 0 {
+			req.User = w.user()
+		} else {
+			req.Team = w.team()
+		}
+		_, err := w.Applications().Grant(w.t.Context(), a, req)
+		return about("%s or a team, of %v", w.names[req.User], req.Roles), err
+	}},
+	{"Applications.Revoke", func(w *world, a usermgmt.Actor) (effect, error) {
+		if w.random.IntN(2) == 0 {
+			return about("a user"), w.Applications().Revoke(w.t.Context(), a, one(w.random, w.apps), w.user(), usermgmt.TeamID{})
+		}
+		return about("a team"), w.Applications().Revoke(w.t.Context(), a, one(w.random, w.apps), usermgmt.UserID{}, w.team())
+	}},
+	{"Sharing.Create", func(w *world, a usermgmt.Actor) (effect, error) {
+		n := usermgmt.NewSharing{Name: w.name("policy"), Owning: w.team(), OwningSubteams: w.random.IntN(2) == 0, Sharing: []usermgmt.TeamID{w.team()},
+			SharingSubteams: w.random.IntN(2) == 0, Model: usermgmt.SharingModel(1 + w.random.IntN(3)), //nolint:gosec // small
+			Permissions: []usermgmt.Permission{one(w.random, []usermgmt.Permission{"lead.view", "lead.edit", "user.edit", "team.edit"})}}
+		if w.random.IntN(3) == 0 {
+			n.Roles = []usermgmt.RoleID{w.role()}
+		}
+		p, err := w.Sharing().Create(w.t.Context(), a, n)
+		if err == nil {
+			w.policies = append(w.policies, p.ID)
+		}
+		return about("%s %s", n.Model, n.Permissions), err
+	}},
+	{"Sharing.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		p, err := w.Store.SharingByID(w.t.Context(), one(w.random, w.policies))
+		if err != nil {
+			return effect{}, err
+		}
+		var u usermgmt.SharingUpdate
+		team, teams, model := w.team(), append(p.Sharing, w.team()), usermgmt.SharingModel(1+w.random.IntN(3)) //nolint:gosec // small
+		yes, roles, perms := true, []usermgmt.RoleID(nil), append(p.Permissions, "lead.delete")
+		switch w.random.IntN(7) {
+		case 0:
+			u.Owning = &team
+		case 1:
+			u.Sharing = &teams
+		case 2:
+			u.Model = &model
+		case 3:
+			u.OwningSubteams = &yes
+		case 4:
+			u.SharingSubteams = &yes
+		case 5:
+			u.Roles = &roles
+		case 6:
+			u.Permissions = &perms
+		}
+		_, err = w.Sharing().Update(w.t.Context(), a, p.ID, p.Version, u)
+		return about("%s", p.Name), err
+	}},
+	{"Sharing.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
+		if w.random.IntN(4) > 0 {
+			return effect{}, usermgmt.ErrConflict
+		}
+		return about("a policy"), w.Sharing().Delete(w.t.Context(), a, one(w.random, w.policies))
+	}},
+	{"Profiles.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
+		return about("a profile"), w.Profiles().Delete(w.t.Context(), a, one(w.random, w.profiles))
+	}},
+	{"Teams.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
+		return about("a team"), w.Teams().Delete(w.t.Context(), a, w.team())
+	}},
+	{"Units.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
+		return about("a unit"), w.Units().Delete(w.t.Context(), a, w.unit())
+	}},
+	{"Applications.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
+		return about("an application"), w.Applications().Delete(w.t.Context(), a, one(w.random, w.apps))
+	}},
+	{"Orgs.Update", func(w *world, a usermgmt.Actor) (effect, error) {
+		if w.random.IntN(10) > 0 {
+			return effect{}, usermgmt.ErrConflict
+		}
+		o, err := w.Store.OrgByID(w.t.Context(), a.Org())
+		if err != nil {
+			return effect{}, err
+		}
+		name := w.name("organization")
+		_, err = w.Orgs().Update(w.t.Context(), a, o.ID, o.Version, usermgmt.OrganizationUpdate{Name: &name})
+		return about("the name"), err
+	}},
+	{"Passwords.Set", func(w *world, a usermgmt.Actor) (effect, error) {
+		user := w.user()
+		return effect{w.names[user], user}, w.Passwords().Set(w.t.Context(), a, user, fmt.Sprint("Another-Long-7-Phrase ", w.n), "", false)
+	}},
+	{"APIKeys.Generate", func(w *world, a usermgmt.Actor) (effect, error) {
+		user := w.user()
+		_, err := w.APIKeys().Generate(w.t.Context(), a, usermgmt.KeyRequest{User: user})
+		return effect{w.names[user], user}, err
+	}},
+}
+
+func TestEveryMethodThatChangesRightsIsSearched(t *testing.T) {
+	t.Parallel()
+	searched := map[string]bool{}
+	for _, c := range calls {
+		searched[strings.Fields(c.name)[0]] = true
+	}
+	for name, service := range map[string]reflect.Type{"Roles": reflect.TypeFor[*usermgmt.Roles](), "Profiles": reflect.TypeFor[*usermgmt.Profiles](),
+		"Teams": reflect.TypeFor[*usermgmt.Teams](), "Units": reflect.TypeFor[*usermgmt.Units](), "Members": reflect.TypeFor[*usermgmt.Members](),
+		"Applications": reflect.TypeFor[*usermgmt.Applications](), "Sharing": reflect.TypeFor[*usermgmt.Sharing]()} {
+		for m := range service.Methods() {
+			switch m.Name {
+			case "Get", "List", "ListOf", "Shipped", "Mine", "Access":
+			default:
+				assert.True(t, searched[name+"."+m.Name], "%s.%s is not searched", name, m.Name)
+			}
+		}
+	}
+}

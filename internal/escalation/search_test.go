@@ -1,0 +1,157 @@
+package escalation_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/usermgmt/usermgmt"
+)
+
+var (
+	triesFlag = flag.Int("tries", 0, "how many calls to try; 0 is the usual number")
+	seedFlag  = flag.Uint64("seed", 0, "the seed of the search; 0 is a random one")
+)
+
+// tries is how many calls are tried: CI makes a part of what a soak makes.
+func tries() int {
+	switch {
+	case *triesFlag > 0:
+		return *triesFlag
+	case os.Getenv("USERMGMT_SOAK") != "":
+		return 1_000_000
+	}
+	return 6_000
+}
+
+// triesInAWorld is after how many calls a new world begins.
+const triesInAWorld = 1_000
+
+// TestNobodyGainsARightThatTheyLacked: whatever an administrator of whatever kind
+// calls, afterwards it may do nothing that it might not before; nobody else holds by
+// the call what the caller does not hold; and of nobody who holds more has it got a
+// credential.
+func TestNobodyGainsARightThatTheyLacked(t *testing.T) {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64() //nolint:gosec // a test
+	}
+	began, done, worlds := time.Now(), 0, 0
+	made, refused := map[string]int{}, map[string]int{}
+	for done < tries() && !t.Failed() {
+		random := rand.New(rand.NewPCG(seed, uint64(worlds))) //nolint:gosec // a test
+		worlds++
+		w := newWorld(t, random)
+		for range min(triesInAWorld, tries()-done) {
+			done++
+			if !w.try(made, refused) {
+				t.Logf("seed %d, world %d, call %d", seed, worlds-1, done)
+				break
+			}
+		}
+	}
+	t.Logf("seed %d: %d calls in %d worlds, %s", seed, done, worlds, time.Since(began).Round(time.Millisecond))
+	if t.Failed() {
+		return
+	}
+	for _, c := range calls {
+		assert.Positive(t, made[c.name], "%s never succeeded, of %d", c.name, made[c.name]+refused[c.name])
+		t.Logf("%6d made %6d refused  %s", made[c.name], refused[c.name], c.name)
+	}
+}
+
+// try makes one random call and looks what it has changed. It is false after a
+// finding.
+func (w *world) try(made, refused map[string]int) bool {
+	a := w.admins[w.random.IntN(len(w.admins))]
+	c := calls[w.random.IntN(len(calls))]
+	before, limited := w.mightDo(a), w.limited()
+	held := w.heldByAll()
+	what, err := c.call(w, w.actor(a))
+	if err != nil {
+		refused[c.name]++
+		for _, kind := range []error{usermgmt.ErrPermission, usermgmt.ErrNotFound, usermgmt.ErrConflict, usermgmt.ErrInvalid, usermgmt.ErrStale, usermgmt.ErrLimit} {
+			if errorsIs(err, kind) {
+				return true
+			}
+		}
+		require.NoError(w.t, err, c.name)
+	}
+	made[c.name]++
+	w.changed()
+	for q := range w.mightDo(a) {
+		r := right{q.org, q.perm}
+		opened := limited[object(q.perm)] && w.heldByAll()[a.id][r]&^held[a.id][r] == 0
+		if !before[q] && !opened {
+			assert.Fail(w.t, "gained", "%s, by %s of %s, may now %s", a.name, c.name, what.text, w.describe(q))
+			return false
+		}
+	}
+	mine := held[a.id]
+	for user, now := range w.heldByAll() {
+		for r, scope := range now {
+			grown := scope &^ held[user][r] &^ usermgmt.ScopeShared
+			if user != a.id && grown&^w.mayPass(mine, r) != 0 {
+				assert.Fail(w.t, "gave", "%s, by %s of %s, gave %s %s with %s", a.name, c.name, what.text, w.names[user], r.perm, grown)
+				return false
+			}
+		}
+	}
+	for r, scope := range w.heldByAll()[what.credential] {
+		if over := scope &^ usermgmt.ScopeShared &^ w.mayPass(mine, r); over != 0 && what.credential != a.id {
+			assert.Fail(w.t, "became", "%s, by %s of %s, can be %s, who holds %s with %s", a.name, c.name, what.text, w.names[what.credential], r.perm, over)
+			return false
+		}
+	}
+	return true
+}
+
+// limited are the objects that belong to an application. Which application one is in
+// is no right: rights on its objects are held in all of them (docs/design.md).
+func (w *world) limited() map[string]bool {
+	out := map[string]bool{}
+	for _, id := range w.apps {
+		if app, err := w.Store.ApplicationByID(w.t.Context(), id); err == nil {
+			for _, o := range app.Objects {
+				out[o] = true
+			}
+		}
+	}
+	return out
+}
+
+func object(p usermgmt.Permission) string {
+	o, _, _ := strings.Cut(string(p), ".")
+	return o
+}
+
+// right is a permission in an organization.
+type right struct {
+	org  usermgmt.OrgID
+	perm usermgmt.Permission
+}
+
+// mayPass is the scope of a right that somebody who holds mine may give or become:
+// what they hold there, what they hold system-wide, or what everybody has.
+func (w *world) mayPass(mine map[right]usermgmt.Scope, r right) usermgmt.Scope {
+	s := mine[r] | w.everybody[r.perm]
+	for _, org := range w.orgs {
+		other := mine[right{org, r.perm}]
+		if other.Has(usermgmt.ScopeSystem) {
+			return ^usermgmt.Scope(0)
+		}
+		s |= other & usermgmt.ScopeOwn // the narrowest is held anywhere
+	}
+	return s
+}
+
+func (w *world) describe(q question) string {
+	return fmt.Sprintf("%s on %s in %s", q.perm, w.records[q.record].name, w.orgNames[q.org])
+}
