@@ -14,10 +14,12 @@ import (
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
-// effect is what a call was about, and whose credential the caller got by it.
+// effect is what a call was about, and whose credential the caller got by it: for one
+// organization or, with the zero one, for all.
 type effect struct {
 	text       string
 	credential usermgmt.UserID
+	org        usermgmt.OrgID
 }
 
 // call is a kind of change with random arguments.
@@ -29,9 +31,28 @@ type call struct {
 func one[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
 func (w *world) user() usermgmt.UserID { return one(w.random, w.users) }
-func (w *world) team() usermgmt.TeamID { return one(w.random, w.teams) }
-func (w *world) unit() usermgmt.UnitID { return one(w.random, w.units) }
+func (w *world) team() usermgmt.TeamID { return w.teams[w.here(len(w.teams))] }
+func (w *world) unit() usermgmt.UnitID { return w.units[w.here(len(w.units))] }
 func (w *world) role() usermgmt.RoleID { return one(w.random, w.roles) }
+
+// here is the number of a team or unit, seldom that of Beta, which is 1.
+func (w *world) here(n int) int {
+	if i := w.random.IntN(n); i != 1 || w.random.IntN(10) == 0 {
+		return i
+	}
+	return 0
+}
+
+// org is mostly Acme.
+func (w *world) org() usermgmt.OrgID { return w.orgs[btoi(w.random.IntN(10) == 0)] }
+
+// profile is every other time that of regular users.
+func (w *world) profile() usermgmt.ProfileID {
+	if w.random.IntN(2) == 0 {
+		return w.profiles[0]
+	}
+	return one(w.random, w.profiles)
+}
 
 func (w *world) name(kind string) string {
 	w.n++
@@ -40,7 +61,7 @@ func (w *world) name(kind string) string {
 
 // assignments are one or two roles, now and then for a time.
 func (w *world) assignments() (out []usermgmt.RoleAssignment) {
-	for range 1 + w.random.IntN(2) {
+	for range 1 + w.random.IntN(5)/4 {
 		r := usermgmt.RoleAssignment{Role: w.role()}
 		if w.random.IntN(4) == 0 {
 			r.Until = w.Clock.Now().Add(time.Hour)
@@ -57,7 +78,7 @@ func about(format string, args ...any) effect { return effect{text: fmt.Sprintf(
 // membership changes the membership of a random user.
 func membership(change func(w *world, u *usermgmt.MembershipUpdate)) func(w *world, a usermgmt.Actor) (effect, error) {
 	return func(w *world, a usermgmt.Actor) (effect, error) {
-		user, org := w.user(), one(w.random, w.orgs)
+		user, org := w.user(), w.org()
 		mem, err := w.Store.MembershipOf(w.t.Context(), user, org)
 		if err != nil {
 			return effect{}, err
@@ -128,7 +149,7 @@ var calls = []call{
 		u.Roles = &roles
 	})},
 	{"Members.Update profile", membership(func(w *world, u *usermgmt.MembershipUpdate) {
-		p := one(w.random, w.profiles)
+		p := w.profile()
 		u.Profile = &p
 	})},
 	{"Members.Update teams", membership(func(w *world, u *usermgmt.MembershipUpdate) {
@@ -140,12 +161,13 @@ var calls = []call{
 		u.Teams, u.PrimaryTeam = &teams, &first
 	})},
 	{"Members.Update units", membership(func(w *world, u *usermgmt.MembershipUpdate) {
-		units := []usermgmt.UnitID{w.unit(), w.unit()}
+		units := []usermgmt.UnitID{w.unit(), w.unit()}[:1+w.random.IntN(2)]
 		u.Units = &units
 	})},
 	{"Members.Add", func(w *world, a usermgmt.Actor) (effect, error) {
-		user, org := w.user(), one(w.random, w.orgs)
-		_, err := w.Members().Add(w.t.Context(), a, user, org, usermgmt.NewMembership{Profile: one(w.random, w.profiles), PrimaryTeam: w.team(), Roles: w.assignments()})
+		user, in := w.user(), w.random.IntN(2)
+		org, team := w.orgs[in], w.teams[in]
+		_, err := w.Members().Add(w.t.Context(), a, user, org, usermgmt.NewMembership{Profile: w.profile(), PrimaryTeam: team, Roles: w.assignments()})
 		return about("%s to %s", w.names[user], w.orgNames[org]), err
 	}},
 	{"Members.End", func(w *world, a usermgmt.Actor) (effect, error) {
@@ -159,13 +181,13 @@ var calls = []call{
 		name := fmt.Sprint("new", w.n)
 		w.n++
 		u, err := w.Users().Create(w.t.Context(), a, usermgmt.NewUser{Username: name, Email: name + "@acme.test", FirstName: "A", LastName: "B",
-			OwnerUnit: w.unit(), Password: usermgmttest.Password, NewMembership: usermgmt.NewMembership{Profile: one(w.random, w.profiles),
+			OwnerUnit: w.unit(), Password: usermgmttest.Password, NewMembership: usermgmt.NewMembership{Profile: w.profile(),
 				PrimaryTeam: w.team(), Roles: w.assignments()}})
 		if err != nil {
 			return effect{}, err
 		}
 		w.known(u.ID, name)
-		return effect{name, u.ID}, nil
+		return effect{text: name, credential: u.ID}, nil
 	}},
 	{"Users.Assign", func(w *world, a usermgmt.Actor) (effect, error) {
 		u, err := w.Store.UserByID(w.t.Context(), w.user())
@@ -322,12 +344,12 @@ var calls = []call{
 	}},
 	{"Passwords.Set", func(w *world, a usermgmt.Actor) (effect, error) {
 		user := w.user()
-		return effect{w.names[user], user}, w.Passwords().Set(w.t.Context(), a, user, fmt.Sprint("Another-Long-7-Phrase ", w.n), "", false)
+		return effect{text: w.names[user], credential: user}, w.Passwords().Set(w.t.Context(), a, user, fmt.Sprint("Another-Long-7-Phrase ", w.n), "", false)
 	}},
 	{"APIKeys.Generate", func(w *world, a usermgmt.Actor) (effect, error) {
 		user := w.user()
 		_, err := w.APIKeys().Generate(w.t.Context(), a, usermgmt.KeyRequest{User: user})
-		return effect{w.names[user], user}, err
+		return effect{w.names[user], user, a.Org()}, err
 	}},
 }
 

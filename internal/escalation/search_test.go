@@ -62,8 +62,10 @@ func TestNobodyGainsARightThatTheyLacked(t *testing.T) {
 		return
 	}
 	for _, c := range calls {
-		assert.Positive(t, made[c.name], "%s never succeeded, of %d", c.name, made[c.name]+refused[c.name])
-		t.Logf("%6d made %6d refused  %s", made[c.name], refused[c.name], c.name)
+		if done >= 50_000 {
+			assert.Positive(t, made[c.name], "%s never succeeded, of %d", c.name, made[c.name]+refused[c.name])
+			t.Logf("%6d made %6d refused  %s", made[c.name], refused[c.name], c.name)
+		}
 	}
 }
 
@@ -72,9 +74,13 @@ func TestNobodyGainsARightThatTheyLacked(t *testing.T) {
 func (w *world) try(made, refused map[string]int) bool {
 	a := w.admins[w.random.IntN(len(w.admins))]
 	c := calls[w.random.IntN(len(calls))]
+	actor, in := w.actor(a)
+	if !in {
+		return true
+	}
 	before, limited := w.mightDo(a), w.limited()
 	held := w.heldByAll()
-	what, err := c.call(w, w.actor(a))
+	what, err := c.call(w, actor)
 	if err != nil {
 		refused[c.name]++
 		for _, kind := range []error{usermgmt.ErrPermission, usermgmt.ErrNotFound, usermgmt.ErrConflict, usermgmt.ErrInvalid, usermgmt.ErrStale, usermgmt.ErrLimit} {
@@ -87,7 +93,7 @@ func (w *world) try(made, refused map[string]int) bool {
 	made[c.name]++
 	w.changed()
 	for q := range w.mightDo(a) {
-		r := right{q.org, q.perm}
+		r := right{w.records[q.record].Org, q.perm}
 		opened := limited[object(q.perm)] && w.heldByAll()[a.id][r]&^held[a.id][r] == 0
 		if !before[q] && !opened {
 			assert.Fail(w.t, "gained", "%s, by %s of %s, may now %s", a.name, c.name, what.text, w.describe(q))
@@ -105,6 +111,9 @@ func (w *world) try(made, refused map[string]int) bool {
 		}
 	}
 	for r, scope := range w.heldByAll()[what.credential] {
+		if !what.org.IsZero() && r.org != what.org {
+			continue
+		}
 		if over := scope &^ usermgmt.ScopeShared &^ w.mayPass(mine, r); over != 0 && what.credential != a.id {
 			assert.Fail(w.t, "became", "%s, by %s of %s, can be %s, who holds %s with %s", a.name, c.name, what.text, w.names[what.credential], r.perm, over)
 			return false
@@ -153,5 +162,5 @@ func (w *world) mayPass(mine map[right]usermgmt.Scope, r right) usermgmt.Scope {
 }
 
 func (w *world) describe(q question) string {
-	return fmt.Sprintf("%s on %s in %s", q.perm, w.records[q.record].name, w.orgNames[q.org])
+	return fmt.Sprintf("%s on %s in %s", q.perm, w.records[q.record].name, w.orgNames[w.records[q.record].Org])
 }

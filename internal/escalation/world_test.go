@@ -50,9 +50,9 @@ type record struct {
 	usermgmt.Record
 }
 
-// question is whether somebody may do something, in whatever application.
+// question is whether somebody may do something, in whatever organization and
+// application.
 type question struct {
-	org    usermgmt.OrgID
 	perm   usermgmt.Permission
 	record int
 }
@@ -117,6 +117,9 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 		Roles: []usermgmt.RoleAssignment{{Role: w.roles[0]}}})
 	require.NoError(t, err)
 	w.known(guest.ID, "boss of Beta")
+	system := w.AddUser("system", func(n *usermgmt.NewUser) { n.Profile = w.Profile(usermgmt.ProfileSystemAdministrator) })
+	w.known(system.ID, "system")
+	w.admins = append(w.admins, admin{"system", system.ID, w.orgs[0]})
 	w.admins = append(w.admins, admin{"boss of Beta", guest.ID, w.orgs[1]}, admin{"boss of Beta in Acme", guest.ID, w.orgs[0]})
 	for i, team := range w.teams {
 		org := w.orgs[btoi(i == 1)]
@@ -187,7 +190,11 @@ func fitting(grants []usermgmt.Grant) (out []usermgmt.Grant) {
 	return out
 }
 
-func (w *world) actor(a admin) usermgmt.Actor { return w.AsIn(a.id, a.org) }
+// actor is the admin, unless the membership has ended or is disabled.
+func (w *world) actor(a admin) (usermgmt.Actor, bool) {
+	actor, err := w.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: a.org})
+	return actor, err == nil
+}
 
 // changed forgets what was worked out about rights.
 func (w *world) changed() {
@@ -209,7 +216,7 @@ func (w *world) mightDo(a admin) map[question]bool {
 			for i := range w.records {
 				for _, p := range asked {
 					if actor.Can(p, w.records[i].Record) {
-						out[question{org, p, i}] = true
+						out[question{p, i}] = true
 					}
 				}
 			}
