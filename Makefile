@@ -68,7 +68,7 @@ bench: ## Run the benchmarks (BENCH=pattern BENCHTIME=1s)
 
 .PHONY: plans
 plans: ## Look at the plans of all statements on PLANUSERS (1000000) users
-	@USERMGMT_PLANS=$(PLANUSERS) go test ./store/postgres -run '^TestPlans$$' -timeout 0 -v | grep -v '^=== '
+	@USERMGMT_PLANS=$(PLANUSERS) go test ./store/postgres -run '^(TestPlans|TestAHostsTableIsReadByItsIndexes)$$' -timeout 0 -v | grep -v '^=== '
 
 .PHONY: scale
 scale: ## Call every service once on SCALEUSERS (1000000) users on Postgres: times, plans, memory
