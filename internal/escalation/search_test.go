@@ -80,6 +80,7 @@ func (w *world) try(made, refused map[string]int) bool {
 	}
 	before, limited := w.mightDo(a), w.limited()
 	held := w.heldByAll()
+	mine := held[a.id]
 	what, err := c.call(w, actor)
 	if err != nil {
 		refused[c.name]++
@@ -94,13 +95,12 @@ func (w *world) try(made, refused map[string]int) bool {
 	w.changed()
 	for q := range w.mightDo(a) {
 		r := right{w.records[q.record].Org, q.perm}
-		opened := limited[object(q.perm)] && w.heldByAll()[a.id][r]&^held[a.id][r] == 0
+		opened := limited[object(q.perm)] && w.heldByAll()[a.id][r]&^w.mayPass(mine, r) == 0
 		if !before[q] && !opened {
 			assert.Fail(w.t, "gained", "%s, by %s of %s, may now %s", a.name, c.name, what.text, w.describe(q))
 			return false
 		}
 	}
-	mine := held[a.id]
 	for user, now := range w.heldByAll() {
 		for r, scope := range now {
 			grown := scope &^ held[user][r] &^ usermgmt.ScopeShared
