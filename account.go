@@ -129,7 +129,47 @@ const (
 	SessionLogin SessionKind = iota + 1
 	// SessionProxy is somebody else's, entered by proxy login.
 	SessionProxy
+	// SessionSupport is that of a tenant's primary administrator, entered by
+	// customer support.
+	SessionSupport
 )
+
+// acting reports whether somebody acts for somebody else in such a session.
+func (k SessionKind) acting() bool { return k == SessionProxy || k == SessionSupport }
+
+// door is the one by which such a session's actor comes in.
+func (k SessionKind) door() Door {
+	switch k {
+	case SessionLogin:
+		return DoorSession
+	case SessionProxy:
+		return DoorProxy
+	case SessionSupport:
+		return DoorSupport
+	}
+	return DoorNone
+}
+
+// Basis is the right by which somebody acts for somebody else.
+type Basis uint8
+
+// The bases. The zero Basis is that of a session of one's own.
+const (
+	// BasisPermission: [PermProxyLogin] with its scope, within the proxy list.
+	BasisPermission Basis = iota + 1
+	// BasisDeputy: the user has named the operator a [Deputy].
+	BasisDeputy
+	// BasisSupport: [PermSupportLogin], within the tenant's consent where one is
+	// asked for.
+	BasisSupport
+	// BasisBreakGlass: [PermBreakGlass], without consent, in an emergency.
+	BasisBreakGlass
+)
+
+// String returns "own", "permission", "deputy", "support" or "break_glass".
+func (b Basis) String() string {
+	return [...]string{"own", "permission", "deputy", "support", "break_glass"}[min(int(b), 4)]
+}
 
 // Session is one login. Only the hash of its token is stored.
 type Session struct {
@@ -145,12 +185,19 @@ type Session struct {
 	// where none is chosen.
 	App  ApplicationID
 	Role RoleID
-	// Operator and Parent are set on a proxy session: who really acts, and the
-	// operator's own session to which switching back returns.
+	// Operator and Parent are set on a session in which somebody acts for
+	// somebody else: who really acts, and the operator's own session to which
+	// switching back returns.
 	Operator UserID
 	Parent   SessionID
-	Reason   string // of a proxy login
-	// Parked sessions wait for a proxy session's end; their token is void.
+	// Basis is the right by which the operator acts, Reason what for.
+	Basis  Basis
+	Reason string
+	// ReadOnly: nothing is changed in it. Intersect: only what the operator holds
+	// as well.
+	ReadOnly, Intersect bool
+	// Parked sessions wait for the end of the one that was begun from them; their
+	// token is void.
 	Parked bool
 	// Licence is the pool of whose seats the session holds one, if that pool
 	// floats; empty for sessions that never take any, and for whoever lacks
@@ -220,12 +267,50 @@ type ProxyList struct {
 	Operator UserID
 	Org      OrgID
 	// Restricted: only Users and members of Teams. It stays when the last
-	// entry goes, so that an emptied list never widens.
+	// entry goes, or ends, so that an emptied list never widens.
 	Restricted bool
-	Users      []UserID // follow the user into other teams
-	Teams      []TeamID // direct members, as of each use
+	Users      []ProxyUser // follow the user into other teams
+	Teams      []ProxyTeam // direct members, as of each use
 	UpdatedAt  time.Time
 	Version    int64
+}
+
+// ProxyUser is a user on a proxy list, for a time or for good.
+type ProxyUser struct {
+	User        UserID
+	From, Until time.Time // as in RoleAssignment
+}
+
+// ProxyTeam is a team on a proxy list, for a time or for good.
+type ProxyTeam struct {
+	Team        TeamID
+	From, Until time.Time // as in RoleAssignment
+}
+
+// Deputy says that a user has named somebody who may act as the user in an
+// organization, for a time. The key is User, Org and Deputy.
+type Deputy struct {
+	User   UserID
+	Org    OrgID
+	Deputy UserID
+	// From and Until bound it: it counts at t if From <= t < Until.
+	From, Until time.Time
+	// ReadOnly: the deputy changes nothing.
+	ReadOnly  bool
+	Reason    string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Version   int64
+}
+
+// DeputyQuery selects deputies of an organization: those whom User has named, or
+// those by whom Deputy was named.
+type DeputyQuery struct {
+	Org OrgID
+	// Exactly one of them is set.
+	User, Deputy UserID
+	After        Position // of the last one: the ID of the other user
+	Limit        int      // at least 1
 }
 
 // PoolTerms say how many seats a pool has, and who takes one.

@@ -31,7 +31,7 @@ type actorValue struct {
 	app      ApplicationID
 	role     RoleID
 	session  SessionID
-	parent   SessionID // of a proxy session
+	parent   SessionID // of a session in which somebody acts for somebody else
 	token    [32]byte  // hash of the session token or of the API key
 	key      APIKeyID
 	// keyPermissions are those of a key that is narrower than its owner.
@@ -42,7 +42,9 @@ type actorValue struct {
 	// The names at the time, for audit entries.
 	operatorName, subjectName string
 
-	reason string // of a system actor or a proxy login
+	reason string // of a system actor, or of acting for somebody else
+	// readOnly: changes are refused.
+	readOnly bool
 	// pending are the steps to do before anything else.
 	pending Step
 	// provedAt is when a secret was last proved; stepUp, nil where it does not
@@ -61,12 +63,17 @@ func (a Actor) IsZero() bool { return a.v == nil }
 // Subject is the user whose rights a has; zero for the system.
 func (a Actor) Subject() UserID { return a.get().subject }
 
-// Operator is the user who really acts. It differs from Subject in a proxy
-// login only.
+// Operator is the user who really acts. It differs from Subject in a proxy or
+// support login only.
 func (a Actor) Operator() UserID { return a.get().operator }
 
-// Proxied reports whether somebody acts as somebody else.
-func (a Actor) Proxied() bool { return a.get().door == DoorProxy }
+// Proxied reports whether somebody acts as somebody else, by a proxy or a support
+// login.
+func (a Actor) Proxied() bool { return a.get().acting() }
+
+// ReadOnly reports whether a changes nothing: every change is refused with
+// [ErrPermission] and the Rule "read_only".
+func (a Actor) ReadOnly() bool { return a.get().readOnly }
 
 // Org is the current organization; zero for a system actor for all of them.
 func (a Actor) Org() OrgID { return a.get().org }
@@ -154,11 +161,15 @@ func (a Actor) Role() RoleID {
 	return a.v.rights.inForce
 }
 
-// self reports whether the actor is the user in every organization: by a key or
-// a proxy login one is it in that organization only.
+// self reports whether the actor is the user in every organization: by a key, or
+// acting for somebody, one is it in that organization only.
 func (v *actorValue) self(user UserID) bool {
-	return user == v.subject && !user.IsZero() && v.door != DoorAPIKey && v.door != DoorProxy
+	return user == v.subject && !user.IsZero() && v.door != DoorAPIKey && !v.acting()
 }
+
+// acting reports whether somebody acts for somebody else. It is the one question
+// for that: a door by itself says too little.
+func (v *actorValue) acting() bool { return v.door.acting() }
 
 // granted is the mask in force for permission number n.
 func (v *actorValue) granted(n int) authz.Mask {

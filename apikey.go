@@ -116,7 +116,7 @@ func (k *APIKeys) Generate(ctx context.Context, a Actor, req KeyRequest) (*NewKe
 
 // keyHolder loads the member whose key it is about, if the actor may manage it.
 func (w *work) keyHolder(ctx context.Context, user UserID, org OrgID) (*Member, error) {
-	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
+	if w.v.acting() || w.v.door == DoorAPIKey {
 		return nil, &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserManageAPIKey}
 	}
 	mem, r, err := w.member(ctx, user, org)
@@ -170,7 +170,7 @@ func (k *APIKeys) Delete(ctx context.Context, a Actor, user UserID, org OrgID) e
 		if org.IsZero() {
 			org = w.v.org
 		}
-		if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
+		if w.v.acting() || w.v.door == DoorAPIKey {
 			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserManageAPIKey}
 		}
 		mem, r, err := w.member(ctx, user, org)

@@ -47,11 +47,15 @@ const (
 	DoorSystem                // SystemActor
 	DoorBootstrap             // Manager.Bootstrap and Manager.BreakGlass
 	DoorLink                  // a link that was mailed
+	DoorSupport               // a customer support login
 )
+
+// acting reports whether somebody acts for somebody else who comes in by d.
+func (d Door) acting() bool { return d == DoorProxy || d == DoorSupport }
 
 // String returns the door's name, such as "session".
 func (d Door) String() string {
-	names := [...]string{"none", "session", "api key", "proxy", "host", "system", "bootstrap", "link"}
+	names := [...]string{"none", "session", "api key", "proxy", "host", "system", "bootstrap", "link", "support"}
 	if int(d) < len(names) {
 		return names[d]
 	}
@@ -71,7 +75,7 @@ type AuditEntry struct {
 	Verb    string
 	Outcome Outcome
 	Door    Door
-	// Operator acted with the rights of Subject; outside proxy logins they are
+	// Operator acted with the rights of Subject; unless somebody acts for somebody else they are
 	// the same. Both are zero for nobody and for the system.
 	Operator, Subject UserID
 	Org               OrgID

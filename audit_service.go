@@ -137,14 +137,14 @@ var ownVerbs = func() map[string]bool {
 func AuditVerbs() []string {
 	return []string{
 		verbDeleteKey, verbKeyGenerate, verbLeakedKey, verbRotateKey, verbAppCreate, verbAppDelete, verbAccessGrant, verbAccessRevoke, verbAppUpdate,
-		verbAuditPrune, verbAuditRecord, verbEnter, verbProveFactor, verbLocked, verbLogin, verbLogout, verbAnswerQuestion, verbStepUp, verbTakeRole, verbExportCancel, verbExportOpen,
+		verbAuditPrune, verbAuditRecord, verbEnter, verbProveFactor, verbLocked, verbLogin, verbLogout, verbAnswerQuestion, verbStepUp, verbTakeRole, verbNameDeputy, verbWithdrawDeputy, verbExportCancel, verbExportOpen,
 		verbExportStart, verbConfirmFactor, verbEnrollFactor, verbRemoveFactor, verbRenewCodes, verbResetFactor, verbSendCode,
 		verbFieldCreate, verbFieldDelete, verbFieldUpdate, verbGroupCreate, verbGroupDelete,
 		verbGroupUpdate, verbInviteAccept, verbInviteExpire, verbInviteAgain, verbInviteRevoke, verbInvite, verbLicence,
 		verbMemberAdd, verbMemberEnd, verbMemberUpdate, verbAbandoned, verbOrgCreate, verbOrgEnable, verbOrgUpdate,
 		verbChangePassword, verbExpirePassword, verbForgotPassword, verbRedeem, verbResetPassword, verbSetPassword, verbProfileCreate,
-		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbSwitchBack, verbChooseQuestion, verbRoleCreate,
-		verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbSharingCreate, verbSharingDelete, verbSharingUpdate, verbBootstrap, verbBreakGlass, verbTeamCreate,
+		verbProfileDelete, verbProfileUpdate, verbProxyGrants, verbProxyLogin, verbProxyRefused, verbSwitchBack, verbChooseQuestion, verbRoleCreate,
+		verbRoleDelete, verbRoleUpdate, verbEndSession, verbSettings, verbSharingCreate, verbSharingDelete, verbSharingUpdate, verbBreakGlassIn, verbGrantSupport, verbSupportLogin, verbRevokeSupport, verbBootstrap, verbBreakGlass, verbTeamCreate,
 		verbTeamDelete, verbTeamUpdate, verbUnitCreate, verbUnitDelete, verbUnitUpdate, verbUserAssign, verbUserAvatar,
 		verbUserCreate, verbUserDeactivate, verbUserDisable, verbUserEmail, verbUserEmailRequest, verbUserEnable, verbUserErase, verbExport,
 		verbImport, verbUserInvite, verbUserReactivate, verbUserReport, verbUserUnlock,

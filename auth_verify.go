@@ -10,7 +10,9 @@ import (
 
 // Session verifies a session token and returns its actor. It is the call of
 // every request: one read, and now and then a write that extends the idle
-// limit. It does not say why a token is refused beyond the Rule, for logs.
+// limit. It does not say why a token is refused beyond the Rule, for logs. The
+// refusal of a session in which somebody acts for somebody else is recorded, as
+// "proxy.refused".
 //
 // Errors: [ErrUnauthenticated].
 func (s *Auth) Session(ctx context.Context, sessionToken string, origin Origin) (Actor, error) {
@@ -30,6 +32,9 @@ func (s *Auth) Session(ctx context.Context, sessionToken string, origin Origin) 
 	now := m.now()
 	v := &actorValue{origin: origin, verified: now}
 	if err := m.admitSession(ctx, m.store, &view, v, now); err != nil {
+		if view.Session.Kind.acting() && isUnauthenticated(err) {
+			err = also(err, m.recordRefusedActing(ctx, &view.Session, v, err))
+		}
 		return Actor{}, withOp(op, err)
 	}
 	if stale := now.Add(-touchAfter(view.Session.Idle)); view.Session.SeenAt.Before(stale) {

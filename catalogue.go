@@ -36,6 +36,8 @@ func builtinObjects() []Object {
 			Actions: []string{"view", "manage"}, SystemOnly: []string{"manage"}},
 		{Name: "audit", Ownership: OwnedByUser, Label: "Audit log", Actions: []string{"view"}},
 		{Name: "proxy", Ownership: OwnedByUser, Label: "Proxy login", Actions: []string{"login", "configure"}},
+		{Name: "support", Ownership: OwnedByOrganization, Label: "Customer support",
+			Actions: []string{"login", "break_glass", "consent"}, SystemOnly: []string{"login", "break_glass"}},
 
 		// Capabilities of the platforms' own screens (agileapps.md 3c, orocrm.md
 		// 12.3). This package grants, checks and explains them; what they open
@@ -75,6 +77,11 @@ func newCatalogue(objects []Object) (*authz.Catalogue, error) {
 		for _, s := range o.SystemOnly {
 			if !slices.Contains(o.Actions, s) {
 				p.add("objects", "system_only", "object "+o.Name+" has no action "+s)
+			}
+		}
+		for _, s := range o.Reads {
+			if !slices.Contains(o.Actions, s) {
+				p.add("objects", "reads", "object "+o.Name+" has no action "+s)
 			}
 		}
 		actions := o.Actions

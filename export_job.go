@@ -81,7 +81,7 @@ func (s *Exports) Start(ctx context.Context, a Actor, opt ExportOptions) (*Job, 
 
 // ownJobs refuses actors who have no jobs of their own.
 func (w *work) ownJobs() error {
-	if w.v.subject.IsZero() || w.v.door == DoorProxy {
+	if w.v.subject.IsZero() || w.v.acting() {
 		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserExport}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (w *work) ownJobs() error {
 // mine reports whether the actor asked for the job, in the organization where
 // the actor is.
 func (v *actorValue) mine(j *Job) bool {
-	return j.Kind == JobExport && j.By == v.subject && !v.subject.IsZero() && j.Org == v.org && v.door != DoorProxy
+	return j.Kind == JobExport && j.By == v.subject && !v.subject.IsZero() && j.Org == v.org && !v.acting()
 }
 
 // Job returns an export that the actor has started in the current organization,

@@ -310,7 +310,7 @@ func (f *Factors) Reset(ctx context.Context, a Actor, user UserID, reason string
 		switch {
 		case user == w.v.subject:
 			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermUserResetFactor}
-		case w.v.door == DoorAPIKey || w.v.door == DoorProxy:
+		case w.v.door == DoorAPIKey || w.v.acting():
 			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserResetFactor}
 		}
 		if err := w.notStronger(ctx, &acc.User); err != nil {

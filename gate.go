@@ -25,15 +25,17 @@ var (
 	wayPassword = way{name: "password", door: DoorSession, locked: true, reset: true, interactive: true}
 	waySession  = way{name: "session", door: DoorSession, reset: true, expired: true, interactive: true}
 	// waySteps is a session in which the password is still to be changed.
-	waySteps    = way{name: "steps", door: DoorSession, interactive: true}
-	wayAPIKey   = way{name: "api key", door: DoorAPIKey, locked: true, reset: true, expired: true}
-	wayHost     = way{name: "host", door: DoorHost, locked: true, reset: true, expired: true}
-	wayProxy    = way{name: "proxy", door: DoorProxy, locked: true, interactive: true}
+	waySteps  = way{name: "steps", door: DoorSession, interactive: true}
+	wayAPIKey = way{name: "api key", door: DoorAPIKey, locked: true, reset: true, expired: true}
+	wayHost   = way{name: "host", door: DoorHost, locked: true, reset: true, expired: true}
+	wayProxy  = way{name: "proxy", door: DoorProxy, locked: true, interactive: true}
+	// waySupport lets in for whom strangers' guesses have locked.
+	waySupport  = way{name: "support", door: DoorSupport, interactive: true}
 	wayOperator = way{name: "operator", door: DoorProxy, reset: true, expired: true, interactive: true}
 )
 
 // waysIn lists every way.
-var waysIn = []way{wayPassword, waySession, waySteps, wayAPIKey, wayHost, wayProxy, wayOperator}
+var waysIn = []way{wayPassword, waySession, waySteps, wayAPIKey, wayHost, wayProxy, waySupport, wayOperator}
 
 // gate refuses whoever may not be in. The order is that of the documentation:
 // reserved, deactivated, disabled, kind, locked, password reset, expired, then
@@ -92,7 +94,7 @@ func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Ti
 	switch v.door {
 	case DoorSystem:
 		return nil
-	case DoorSession, DoorProxy:
+	case DoorSession, DoorProxy, DoorSupport:
 		view, err := s.SessionByID(ctx, v.session)
 		if err != nil {
 			return unknownUser(err)
@@ -128,38 +130,40 @@ func (m *Manager) renew(ctx context.Context, s Store, v *actorValue, now time.Ti
 // admitSession checks a session and its user and fills v.
 func (m *Manager) admitSession(ctx context.Context, s Store, view *SessionView, v *actorValue, now time.Time) error {
 	ses, st := &view.Session, &view.Standing
+	if ses.Kind.acting() {
+		return m.admitActing(ctx, s, view, v, now)
+	}
+	w := waySession
+	if ses.Pending.Has(StepPassword) {
+		w = waySteps
+	}
+	if err := admissible(ses, st, w, now); err != nil {
+		return err
+	}
+	v.fill(ses)
+	v.demanded(st)
+	return m.enter(ctx, s, st, v, now)
+}
+
+// admissible checks what a session says itself, and its user.
+func admissible(ses *Session, st *Standing, w way, now time.Time) error {
 	if err := liveSession(ses, now); err != nil {
 		return err
 	}
 	if ses.Epoch != st.sessionEpoch() {
 		return refusedEntry("credentials_changed")
 	}
-	w := waySession
-	switch {
-	case ses.Kind == SessionProxy:
-		w = wayProxy
-	case ses.Pending.Has(StepPassword):
-		w = waySteps
-	}
-	if err := w.gate(st, now); err != nil {
-		return err
-	}
-	v.door, v.subject, v.operator, v.org = DoorSession, ses.User, ses.User, ses.Org
+	return w.gate(st, now)
+}
+
+// fill takes over what the session says of its actor.
+func (v *actorValue) fill(ses *Session) {
+	v.door, v.subject, v.operator, v.org = ses.Kind.door(), ses.User, ses.User, ses.Org
 	v.app, v.role, v.session, v.token, v.epoch = ses.App, ses.Role, ses.ID, ses.TokenHash, ses.Epoch
 	v.pending, v.provedAt = ses.Pending, ses.ProvedAt
-	if ses.Kind != SessionProxy {
-		v.demanded(st)
-	} else {
-		v.door, v.operator, v.parent, v.reason = DoorProxy, ses.Operator, ses.Parent, ses.Reason
-		v.narrow = m.proxyMask
+	if ses.Kind.acting() {
+		v.operator, v.parent, v.reason = ses.Operator, ses.Parent, ses.Reason
 	}
-	if err := m.enter(ctx, s, st, v, now); err != nil {
-		return err
-	}
-	if ses.Kind == SessionProxy {
-		return m.stillProxied(ctx, s, ses, v, now)
-	}
-	return nil
 }
 
 // demanded adds the change of the password that an administrator demands.

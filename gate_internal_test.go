@@ -42,7 +42,8 @@ var gateLetsIn = map[string][]string{
 	"steps":    {"locked", "password_reset", "expired"}, // the password is being changed
 	"api key":  {"service"},
 	"host":     {"service"},
-	"proxy":    {"password_reset", "expired"}, // the target's password plays no part
+	"proxy":    {"password_reset", "expired"},           // the target's password plays no part
+	"support":  {"locked", "password_reset", "expired"}, // help for whoever is locked out
 	"operator": {"locked"},
 }
 
@@ -123,7 +124,7 @@ func TestEveryDoorIsCovered(t *testing.T) {
 	t.Parallel()
 	covered := map[Door]bool{ // whether it has a way
 		DoorNone: false, DoorSession: true, DoorAPIKey: true, DoorProxy: true, DoorHost: true,
-		DoorSystem: false, DoorBootstrap: false, DoorLink: false,
+		DoorSystem: false, DoorBootstrap: false, DoorLink: false, DoorSupport: true,
 	}
 	for d := DoorNone; d.String() != "unknown"; d++ {
 		hasWay, known := covered[d]
@@ -176,32 +177,34 @@ func TestNoWayInIsForgotten(t *testing.T) {
 	}
 	assert.Equal(t, len(waysIn), ways, "a way is declared but not in waysIn")
 	known := map[string]string{
-		"ActorFor":        "wayHost in renew",
-		"Refresh":         "renew",
-		"SystemActor":     "no user",
-		"Login":           "carries only an origin",
-		"completeLogin":   "wayPassword",
-		"failJob":         "has no rights: it writes down that a job of the user has failed",
-		"onProbe":         "renew",
-		"ask":             "the actor of the change, renewed in it",
-		"Session":         "admitSession",
-		"APIKey":          "admitKey",
-		"startSession":    "admitSession",
-		"resume":          "admitSession",
-		"reviewed":        "is asked about, not acted as",
-		"SwitchBack":      "names for the audit entry",
-		"linked":          "no door: the link alone",
-		"provedChange":    "as Change",
-		"sender":          "wayHost in renew",
-		"dutyInvitations": "no user",
-		"Forgot":          "carries only an origin",
-		"Resolve":         "no user",
-		"stillProxied":    "wayOperator",
-		"pruneAudit":      "no user",
-		"ReportLeak":      "carries only an origin",
-		"proven":          "the actor that was given, without the lock of its own attempt",
-		"dutyWork":        "no user",
-		"Change":          "the actor that was given, without the lock of its own attempt",
+		"ActorFor":            "wayHost in renew",
+		"Refresh":             "renew",
+		"SystemActor":         "no user",
+		"Login":               "carries only an origin",
+		"completeLogin":       "wayPassword",
+		"failJob":             "has no rights: it writes down that a job of the user has failed",
+		"onProbe":             "renew",
+		"ask":                 "the actor of the change, renewed in it",
+		"Session":             "admitSession",
+		"APIKey":              "admitKey",
+		"startSession":        "admitSession",
+		"resume":              "admitSession",
+		"SwitchBack":          "names for the audit entry",
+		"linked":              "no door: the link alone",
+		"provedChange":        "as Change",
+		"sender":              "wayHost in renew",
+		"dutyInvitations":     "no user",
+		"Forgot":              "carries only an origin",
+		"Resolve":             "no user",
+		"stillOperator":       "wayOperator",
+		"permitted":           "wayOperator in mayActAs; asks about others and acts for nobody",
+		"recordRefusedActing": "names for the audit entry",
+		"pruneAudit":          "no user",
+		"ReportLeak":          "carries only an origin",
+		"proven":              "the actor that was given, without the lock of its own attempt",
+		"dutyWork":            "no user",
+		"Change":              "the actor that was given, without the lock of its own attempt",
+		"reviewed":            "is asked about, not acted as",
 	}
 	for fn := range makers {
 		assert.Contains(t, known, fn, "%s makes an actor: which way does it pass?", fn)

@@ -104,7 +104,7 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	if !u.DeactivatedAt.IsZero() && !w.v.can(PermUserDeactivate, &Record{Org: imp.org, OwnerUnits: []UnitID{unit}}) {
 		return 0, &Error{Kind: ErrPermission, Field: "deactivated_at", Permission: PermUserDeactivate}
 	}
-	if hash != "" && w.v.door == DoorProxy { // whoever knows the password would keep what is not theirs
+	if hash != "" && w.v.acting() { // whoever knows the password would keep what is not theirs
 		return 0, &Error{Kind: ErrPermission, Field: "password", Rule: "own_session_only", Permission: PermUserCreate}
 	}
 	w.verb = verbUserCreate
@@ -385,7 +385,7 @@ func (w *work) firstPassword(ctx context.Context, user UserID, hash string) (boo
 	switch {
 	case user == w.v.subject:
 		rule = "self"
-	case w.v.door == DoorProxy, w.v.door == DoorAPIKey:
+	case w.v.acting(), w.v.door == DoorAPIKey:
 		rule = "own_session_only"
 	}
 	if rule != "" {

@@ -38,6 +38,7 @@ var withoutActor = map[string]string{
 func matrixRows() []row {
 	var rows []row
 	rows = append(rows, authRows()...)
+	rows = append(rows, actingRows()...)
 	rows = append(rows, userRows()...)
 	rows = append(rows, memberRows()...)
 	rows = append(rows, structureRows()...)
@@ -271,8 +272,10 @@ func (c *cell) loginName() string {
 	switch c.kind {
 	case "none", "system":
 		return "nobody"
-	case "proxied":
+	case "proxied", "reader":
 		return "pam"
+	case "support":
+		return "second-admin"
 	}
 	return c.kind
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
 // The kinds of actors, the columns of the matrix.
 var actorKinds = []string{"none", "member", "lead", "manager", "admin", "root", "other-admin", "second-admin",
-	"locked", "deactivated", "proxied", "api-key", "system"}
+	"locked", "deactivated", "proxied", "reader", "support", "api-key", "system"}
 
 // The records that a row is about, besides those that its own name says.
 var userTargets = []string{"teammate", "below", "outsider", "stronger", "foreign", "self", "unknown"}
@@ -84,8 +85,10 @@ func (c *cell) version() int64 {
 
 func newPlan(t *testing.T) *plan {
 	t.Helper()
+	policy := usermgmt.PolicyNIST()
+	policy.Deputies = 30 * 24 * time.Hour
 	p := &plan{
-		Env: usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Objects: []usermgmt.Object{
+		Env: usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Policy: &policy, Objects: []usermgmt.Object{
 			{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit"}, Fields: []string{"salary"}}}}),
 		actors: map[string]usermgmt.Actor{}, tokens: map[string]string{}, users: map[string]*usermgmt.User{},
 		teams: map[string]usermgmt.TeamID{}, units: map[string]usermgmt.UnitID{}, orgs: map[string]*usermgmt.Organization{},
@@ -94,6 +97,7 @@ func newPlan(t *testing.T) *plan {
 	}
 	p.structure(t)
 	p.people(t)
+	p.consents(t)
 	p.doors(t)
 	p.invite(t)
 	return p
@@ -212,6 +216,12 @@ func (p *plan) doors(t *testing.T) {
 	proxied, err := p.Proxy().Login(ctx, operator.Actor, usermgmt.ProxyRequest{Target: p.users["pam"].ID, Acknowledged: true})
 	require.NoError(t, err)
 	p.actors["proxied"], p.tokens["proxied"] = proxied.Actor, proxied.Token.Reveal()
+	reader, err := p.Proxy().Login(ctx, p.Login("root").Actor, usermgmt.ProxyRequest{Target: p.users["pam"].ID, Acknowledged: true, ReadOnly: true})
+	require.NoError(t, err)
+	p.actors["reader"], p.tokens["reader"] = reader.Actor, reader.Token.Reveal()
+	support, err := p.Proxy().Support(ctx, p.Login("root").Actor, p.supportRequest(p.orgs["gamma"].ID))
+	require.NoError(t, err)
+	p.actors["support"], p.tokens["support"] = support.Actor, support.Token.Reveal()
 
 	key, err := p.APIKeys().Generate(ctx, p.As(p.users["api-key"].ID), usermgmt.KeyRequest{User: p.users["api-key"].ID})
 	require.NoError(t, err)

@@ -36,6 +36,10 @@ const (
 	MailKeyGenerated     = "api_key_generated" // public_id
 	MailExported         = "export_finished"   // rows
 	MailExportFailed     = "export_failed"     // reason, job
+	MailDeputyNamed      = "deputy_named"      // user, deputy, from, until, read_only; to both
+	MailDeputyWithdrawn  = "deputy_withdrawn"  // as MailDeputyNamed
+	MailSupportLogin     = "support_login"     // operator, reason, until, read_only; to the primary administrator
+	MailBreakGlass       = "support_emergency" // as MailSupportLogin; to every administrator
 
 	// These have a Secret: the text of a link, or a temporary password. The value
 	// expires_at is when it stops working, in the form of RFC 3339.

@@ -24,6 +24,8 @@ type Organization struct {
 	Epoch int64
 	// PrimaryAdmin is whom customer support logs in as.
 	PrimaryAdmin UserID
+	// Support is until when the organization consents to that.
+	Support SupportConsent
 	// RootTeam is the root of the organization's team tree.
 	RootTeam TeamID
 	// Policy is the password and session policy; nil is [Config.Policy].
@@ -34,6 +36,16 @@ type Organization struct {
 
 	CreatedAt, UpdatedAt time.Time
 	Version              int64
+}
+
+// SupportConsent is the consent of an organization to customer support logging in.
+// The zero SupportConsent is none.
+type SupportConsent struct {
+	// Until is when it ends. It counts at t if t < Until.
+	Until time.Time
+	// ReadOnly: support changes nothing.
+	ReadOnly bool
+	Reason   string
 }
 
 // BusinessUnit is a node of an organization's unit tree. It owns user records

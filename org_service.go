@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
 	"github.com/usermgmt/usermgmt/internal/canon"
@@ -129,6 +130,12 @@ func orgFields(o *Organization) map[string]string {
 		"name": o.Name, "description": o.Description, "enabled": boolText(o.Enabled), "provider": boolText(o.Provider),
 		"switch_roles": boolText(o.SwitchRoles), "primary_admin": o.PrimaryAdmin.String(),
 		"export_fields": strings.Join(o.ExportFields, " "),
+	}
+	if !o.Support.Until.IsZero() {
+		out["support"], out["support_read_only"] = period(time.Time{}, o.Support.Until), boolText(o.Support.ReadOnly)
+		if o.Support.Reason != "" {
+			out["support_reason"] = o.Support.Reason
+		}
 	}
 	if o.Policy != nil {
 		out["policy"] = o.Policy.text()

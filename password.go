@@ -340,7 +340,7 @@ func (p *Passwords) Set(ctx context.Context, a Actor, user UserID, password, con
 		switch {
 		case acc.User.ID == w.v.subject:
 			return &Error{Kind: ErrPermission, Rule: "self", Permission: PermUserSetPassword}
-		case w.v.door == DoorAPIKey || w.v.door == DoorProxy:
+		case w.v.door == DoorAPIKey || w.v.acting():
 			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
 		}
 		if acc.User.Kind == KindService {

@@ -79,7 +79,10 @@ const (
 	PermGroupEdit         Permission = "group.edit"           // only system-wide
 	PermGroupDelete       Permission = "group.delete"         // only system-wide
 	PermProxyLogin        Permission = "proxy.login"
-	PermProxyConfigure    Permission = "proxy.configure" // settings
+	PermProxyConfigure    Permission = "proxy.configure"     // settings
+	PermSupportLogin      Permission = "support.login"       // into a tenant; only system-wide
+	PermBreakGlass        Permission = "support.break_glass" // without consent; only system-wide
+	PermSupportConsent    Permission = "support.consent"     // let support in
 )
 
 // Scope is a set of relations between the actor and a record. A permission is
@@ -246,6 +249,9 @@ type Object struct {
 	// themselves, and that has one value. Whoever may edit users decides by it who
 	// sees what, but not for themselves.
 	VisibilityField string
+	// Reads lists those actions besides "view" that change nothing, so that they
+	// remain in read-only mode ([ProxyConfig]).
+	Reads []string
 	// Label is an English name for people. Defaults to Name.
 	Label string
 }

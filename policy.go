@@ -87,6 +87,10 @@ type Policy struct {
 	// for one login that must change it. Otherwise it mails a link.
 	TemporaryPassword bool
 
+	// Deputies is the longest time for which members of the organization may name a
+	// [Deputy]; 0 to a year, where 0 allows none.
+	Deputies time.Duration
+
 	// UsernameOnly allows users without an e-mail address.
 	UsernameOnly bool
 }
@@ -156,6 +160,7 @@ func (p *Policy) validate(out *problems) {
 	check(p.ResetLifetime >= time.Minute && p.ResetLifetime <= 72*time.Hour, "reset_lifetime", "want a minute to 72 hours")
 	check(p.ResetInterval >= time.Minute && p.ResetInterval <= 24*time.Hour, "reset_interval", "want a minute to 24 hours")
 	check(p.InvitationLifetime >= time.Hour && p.InvitationLifetime <= 90*24*time.Hour, "invitation_lifetime", "want an hour to 90 days")
+	check(p.Deputies >= 0 && p.Deputies <= 365*day, "deputies", "want 0 to 365 days")
 	p.validateAge(check)
 	for _, w := range p.Words {
 		check(utf8.RuneCountInString(w) >= minContextWord, "words", "want words of 4 characters or more")

@@ -58,7 +58,7 @@ func (m *Manager) probed(ctx context.Context, a Actor, operation OperationID, op
 		return errNoActor()
 	}
 	v := *a.v
-	if err := v.mayNow(verb); err != nil {
+	if err := v.mayDo(verb); err != nil {
 		return err
 	}
 	err := fn(ctx, &work{m: m, tx: m.store, v: &v, now: m.now(), op: operation, verb: verb})
@@ -223,6 +223,22 @@ func (p *probeStore) ProxyListOf(ctx context.Context, operator UserID, org OrgID
 		return ProxyList{}, ErrNotFound
 	}
 	return once(p, func() (ProxyList, error) { return p.Store.ProxyListOf(ctx, operator, org) }, "ProxyListOf", operator, org)
+}
+
+// DeputyOf reads for whom somebody is a deputy once, if that is a page at most.
+func (p *probeStore) DeputyOf(ctx context.Context, user UserID, org OrgID, deputy UserID) (Deputy, error) {
+	q := DeputyQuery{Org: org, Deputy: deputy, Limit: MaxPageSize}
+	list, err := once(p, func() ([]Deputy, error) { return p.ListDeputies(ctx, q) }, "ListDeputies", org, deputy)
+	if err != nil {
+		return Deputy{}, err
+	}
+	if i := slices.IndexFunc(list, func(d Deputy) bool { return d.User == user }); i >= 0 {
+		return list[i], nil
+	}
+	if len(list) < q.Limit {
+		return Deputy{}, ErrNotFound
+	}
+	return p.Store.DeputyOf(ctx, user, org, deputy)
 }
 
 func (p *probeStore) OrgByID(ctx context.Context, id OrgID) (Organization, error) {

@@ -57,6 +57,8 @@ func (*probeStore) TouchAPIKey(context.Context, APIKeyID, time.Time, time.Time) 
 	return errProbed
 }
 func (*probeStore) SaveProxyList(context.Context, ProxyList) error               { return errProbed }
+func (*probeStore) SaveDeputy(context.Context, Deputy) error                     { return errProbed }
+func (*probeStore) DeleteDeputy(context.Context, UserID, OrgID, UserID) error    { return errProbed }
 func (*probeStore) SetPool(context.Context, OrgID, LicenceType, PoolTerms) error { return errProbed }
 func (*probeStore) AddMessages(context.Context, ...Message) error                { return errProbed }
 func (*probeStore) ClaimMessages(context.Context, bool, time.Time, time.Time, int) ([]Message, error) {

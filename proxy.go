@@ -4,83 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/usermgmt/usermgmt/internal/authz"
 )
-
-// ProxyConfig configures proxy logins.
-type ProxyConfig struct {
-	// Idle ends an unused proxy session. Defaults to 15 minutes, AgileApps'
-	// fixed limit; at most that of an hour.
-	Idle time.Duration
-	// Lifetime ends any proxy session. Defaults to 4 hours; at most 24.
-	Lifetime time.Duration
-	// Strict refuses targets who hold, in the organization, what the operator
-	// does not hold. Without it the permissions hierarchy alone decides, as the
-	// platforms document it.
-	Strict bool
-	// RequireReason refuses a proxy login without a reason.
-	RequireReason bool
-	// Deny are permissions that are not available while acting as somebody
-	// else. Defaults to those on credentials, keys, sessions, rights and proxy
-	// grants. An empty slice that is not nil denies only what always is: one's
-	// own password, one's own key, and a further proxy login.
-	Deny []Permission
-}
-
-func (c *ProxyConfig) setDefaults(p *problems) {
-	if c.Idle == 0 {
-		c.Idle = 15 * time.Minute
-	}
-	if c.Lifetime == 0 {
-		c.Lifetime = 4 * time.Hour
-	}
-	if c.Idle < time.Second || c.Idle > time.Hour {
-		p.add("proxy.idle", "range", "want a second to an hour")
-	}
-	if c.Lifetime < c.Idle || c.Lifetime > 24*time.Hour {
-		p.add("proxy.lifetime", "range", "want at least idle and at most a day")
-	}
-	if c.Deny == nil {
-		c.Deny = []Permission{PermUserSetPassword, PermUserManageAPIKey, PermUserEndSessions, PermUserGrant, PermUserMembership,
-			PermUserDeactivate, PermProxyConfigure, PermRoleCreate, PermRoleEdit, PermRoleDelete,
-			PermProfileCreate, PermProfileEdit, PermProfileDelete, PermPolicyEdit, PermUserExport}
-	}
-	c.Deny = slices.Clone(c.Deny)
-}
-
-// mask is what a proxy login leaves of each permission.
-func (c *ProxyConfig) mask(cat *authz.Catalogue) ([]authz.Mask, error) {
-	mask := make([]authz.Mask, cat.Len())
-	for i := range mask {
-		mask[i] = ^authz.Mask(0)
-	}
-	var p problems
-	for _, perm := range append(slices.Clone(c.Deny), PermProxyLogin) {
-		n, ok := cat.Number(string(perm))
-		if !ok {
-			p.add("proxy.deny", "unknown_permission", "no permission "+string(perm))
-			continue
-		}
-		mask[n] = 0
-	}
-	return mask, p.err()
-}
 
 // Proxy lets an operator act as somebody else, and switch back.
 // [Manager.Proxy] returns it.
 type Proxy struct{ m *Manager }
 
-// Proxy returns the service for proxy logins.
+// Proxy returns the service for acting as somebody else.
 func (m *Manager) Proxy() *Proxy { return &Proxy{m} }
 
-// Audit verbs of proxy logins.
+// Audit verbs of acting for others.
 const (
 	verbProxyLogin  = "proxy.login"
 	verbSwitchBack  = "proxy.switch_back"
 	verbProxyGrants = "proxy.configure"
+	// verbProxyRefused is a session in which somebody acts for somebody else that
+	// was refused at its verification.
+	verbProxyRefused = "proxy.refused"
 )
 
 // ProxyNotice is the text of the dialog that asks an operator to go on or to
@@ -91,8 +32,17 @@ type ProxyNotice struct {
 	TargetName string
 	// Text reminds that actions are recorded.
 	Text string
+	// Basis is the right by which the operator may.
+	Basis Basis
 	// ReasonRequired: a reason must be given.
 	ReasonRequired bool
+	// AnswerRequired: the answer to Question, which is the operator's own, must be
+	// given. Question is empty if the operator has chosen none yet, which
+	// [Questions.Choose] does.
+	AnswerRequired bool
+	Question       string
+	// ReadOnly and Intersect: the session will be so whatever is asked for.
+	ReadOnly, Intersect bool
 	// Idle and Lifetime are the limits of the session.
 	Idle, Lifetime time.Duration
 }
@@ -107,14 +57,24 @@ func (p *Proxy) Prepare(ctx context.Context, a Actor, target UserID) (*ProxyNoti
 		return nil, withOp(op, err)
 	}
 	w := &work{m: p.m, tx: p.m.store, v: v, now: p.m.now()}
-	mem, err := w.proxyTarget(ctx, target)
+	as, err := w.proxyTarget(ctx, target)
 	if err != nil {
 		return nil, withOp(op, err)
 	}
-	name := mem.User.DisplayName()
-	return &ProxyNotice{Operator: v.subject, Target: target, TargetName: name,
-		Text:           fmt.Sprintf("You are about to log in as %s. All actions will be audited and logged with your name and theirs.", name),
-		ReasonRequired: p.m.cfg.Proxy.RequireReason, Idle: p.m.cfg.Proxy.Idle, Lifetime: p.m.cfg.Proxy.Lifetime}, nil
+	cfg := &p.m.cfg.Proxy
+	name := as.member.User.DisplayName()
+	notice := &ProxyNotice{Operator: v.subject, Target: target, TargetName: name,
+		Text:  fmt.Sprintf("You are about to log in as %s. All actions will be audited and logged with your name and theirs.", name),
+		Basis: as.basis, ReasonRequired: cfg.RequireReason, AnswerRequired: as.answer,
+		ReadOnly: cfg.ReadOnly || as.readOnly, Intersect: cfg.Intersect, Idle: cfg.Idle, Lifetime: cfg.Lifetime}
+	if as.answer {
+		row, err := p.m.store.QuestionOf(ctx, v.subject)
+		if err := skipNotFound(err); err != nil {
+			return nil, withOp(op, err)
+		}
+		notice.Question = row.Text
+	}
+	return notice, nil
 }
 
 // ProxyRequest asks to log in as somebody else.
@@ -123,7 +83,14 @@ type ProxyRequest struct {
 	// Acknowledged: the operator has confirmed the dialog of [Proxy.Prepare].
 	Acknowledged bool
 	Reason       string
-	Origin       Origin
+	// Answer is the one to the operator's own security question, where
+	// [ProxyNotice.AnswerRequired]. It is not looked at elsewhere.
+	Answer string
+	// ReadOnly and Intersect are as in [ProxyConfig], for this session.
+	ReadOnly, Intersect bool
+	// Lifetime ends the session earlier than [ProxyConfig.Lifetime]. Zero is then.
+	Lifetime time.Duration
+	Origin   Origin
 }
 
 // Login opens a session with the rights of the target in the operator's current
@@ -132,77 +99,196 @@ type ProxyRequest struct {
 //
 // The actor came by a session of the own, and needs [PermProxyLogin] with a
 // scope that covers the target as a member of the organization; the target must
-// be on the operator's proxy list if that is restricted. Refused are oneself, a
-// login during a proxy login, and targets who are reserved, services, locked,
+// be on the operator's proxy list if that is restricted. Otherwise the actor is a
+// [Deputy] of the target: that needs neither, and no more than the deputy may.
+// Refused are oneself, a login during another one, targets for whom
+// [SettingProxyExempt] is set, and those who are reserved, services, locked,
 // disabled, deactivated, or not enabled members; with [ProxyConfig.Strict] also
 // those who hold what the operator does not. The operator holds the target's
 // rights, not the union, minus [ProxyConfig.Deny]. The address ranges of the
 // target's profile are not asked; the operator's were, at the own login.
 //
+// Where [Policy.SecurityQuestion] is on in the organization and the target has
+// never logged in, the operator answers the own security question. A wrong answer
+// counts like a wrong password of the operator's, also if the login is then
+// refused for another reason.
+//
 // The target's last login and counters are not touched. The session ends at
 // [ProxyConfig.Idle] and [ProxyConfig.Lifetime], and with the next verification
-// after operator, target, permission, scope or list no longer allow it, or the
-// operator's own session ends. Every entry of the audit log names both.
+// after operator, target, permission, scope, list or deputy no longer allow it, or
+// the operator's own session ends. Every entry of the audit log names both.
 //
-// Login is atomic. It records "proxy.login" with the reason.
+// Login is atomic, but for the answer. It records "proxy.login" with the reason.
 //
 // Errors: [ErrNotFound], [ErrPermission] with the Rule that refused it,
-// [ErrInvalid] without acknowledgement or a required reason.
+// [ErrStepUp], [ErrCredentials] for a wrong answer, [ErrConflict] with the Rule
+// "no_question" if an answer is asked for and the operator has chosen no question,
+// [ErrInvalid] without acknowledgement, a required reason or a required answer,
+// [ErrOverloaded].
 func (p *Proxy) Login(ctx context.Context, a Actor, req ProxyRequest) (*LoginResult, error) {
+	const op = "Proxy.Login"
 	m := p.m
+	bad := problems{}
+	m.checkReason(&bad, req.Reason, m.cfg.Proxy.RequireReason)
 	tok := newSessionToken()
 	var result *LoginResult
-	err := m.change(ctx, a, "Proxy.Login", verbProxyLogin, func(ctx context.Context, w *work) error {
-		mem, err := w.proxyTarget(ctx, req.Target)
-		if err != nil {
-			return err
-		}
-		var bad problems
-		if !req.Acknowledged {
-			bad.add("acknowledged", "required", "confirm that all actions will be audited and logged")
-		}
-		if req.Reason == "" && m.cfg.Proxy.RequireReason {
-			bad.add("reason", "required", "say why")
-		}
-		bad.text("reason", req.Reason, 1000, true)
-		if err := bad.err(); err != nil {
-			return err
-		}
-		own, err := w.tx.SessionByID(ctx, w.v.session)
-		if err != nil {
-			return err
-		}
-		st, err := w.tx.StandingOf(ctx, req.Target, w.v.org)
-		if err != nil {
-			return err
-		}
-		ses := Session{
-			ID: newID[Session](), Kind: SessionProxy, TokenHash: tok.hash, User: req.Target, Org: w.v.org,
-			Operator: w.v.subject, Parent: w.v.session, Reason: req.Reason,
-			Epoch: st.sessionEpoch(), OperatorEpoch: own.Session.Epoch, ProvedAt: own.Session.ProvedAt,
-			Idle: m.cfg.Proxy.Idle, CreatedAt: w.now, SeenAt: w.now, ExpiresAt: earlier(w.now.Add(m.cfg.Proxy.Lifetime), own.Session.ExpiresAt),
-			Origin: req.Origin,
-		}
-		parked := own.Session
-		parked.Parked, parked.TokenHash, parked.SeenAt = true, random32(), w.now
-		if err := w.tx.UpdateSession(ctx, parked, w.v.token); err != nil {
-			return err
-		}
-		after := map[string]string{"session": ses.ID.String()}
-		if req.Reason != "" {
-			after["reason"] = req.Reason
-		}
-		w.on("user", req.Target, w.v.org, mem.User.DisplayName())
-		result, err = w.startSession(ctx, ses, st, tok)
-		if err != nil {
-			return err
-		}
-		w.record(nil, after)
-		return nil
-	})
+	login := func(ctx context.Context, w *work, answer *proof) (err error) {
+		result, err = w.proxyLogin(ctx, &req, answer, tok, bad)
+		return err
+	}
+	acc, answer, err := p.answered(ctx, a, &req)
+	switch {
+	case err != nil:
+		err = failed(op, OperationID{}, err)
+	case answer == nil:
+		err = m.change(ctx, a, op, verbProxyLogin, func(ctx context.Context, w *work) error { return login(ctx, w, nil) })
+	default:
+		err = m.proven(ctx, a, acc, answer, op, verbProxyLogin, func(ctx context.Context, w *work, _ *Account) error {
+			return login(ctx, w, answer)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
+	return result, nil
+}
+
+// checkReason calls the host's rule, before any transaction.
+func (m *Manager) checkReason(p *problems, reason string, required bool) {
+	if m.probing { // which gives none
+		return
+	}
+	p.text("reason", reason, 1000, true)
+	switch check := m.cfg.Proxy.CheckReason; {
+	case reason == "" && required:
+		p.add("reason", "required", "say why")
+	case reason != "" && check != nil:
+		if err := check(reason); err != nil {
+			p.add("reason", "refused", err.Error())
+		}
+	}
+}
+
+// answered judges the operator's answer where one is asked for, in the first two
+// of the three steps. It is nil where none is: whether the login is refused is
+// then, and again, decided inside its transaction.
+func (p *Proxy) answered(ctx context.Context, a Actor, req *ProxyRequest) (*Account, *proof, error) {
+	const op = "Proxy.Login"
+	m := p.m
+	if req.Answer == "" || !req.Acknowledged || m.probing {
+		return nil, nil, nil
+	}
+	v, err := m.read(a)
+	if err != nil {
+		return nil, nil, nil
+	}
+	w := &work{m: m, tx: m.store, v: v, now: m.now()}
+	as, err := w.proxyTarget(ctx, req.Target)
+	if err != nil || !as.answer {
+		return nil, nil, nil
+	}
+	acc, err := m.provable(ctx, a, op, verbProxyLogin)
+	if err != nil || !acc.Question {
+		return nil, nil, err
+	}
+	answer, err := m.proveAnswer(ctx, acc, req.Answer, verbProxyLogin, a.v)
+	return acc, answer, err
+}
+
+// proxyLogin opens the session. answer is the operator's, nil if none was judged.
+func (w *work) proxyLogin(ctx context.Context, req *ProxyRequest, answer *proof, tok sessionToken, bad problems) (*LoginResult, error) {
+	as, err := w.proxyTarget(ctx, req.Target)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &w.m.cfg.Proxy
+	if !req.Acknowledged {
+		bad.add("acknowledged", "required", "confirm that all actions will be audited and logged")
+	}
+	lifetime := actingLifetime(req.Lifetime, cfg.Lifetime, &bad)
+	if as.answer && answer == nil {
+		row, err := w.tx.QuestionOf(ctx, w.v.subject)
+		switch {
+		case skipNotFound(err) != nil:
+			return nil, err
+		case row.Version == 0:
+			return nil, conflict("answer", "no_question", "choose a security question first")
+		case !w.m.probing:
+			bad.add("answer", "required", "the answer to the own security question is asked for")
+		}
+	}
+	if err := bad.err(); err != nil {
+		return nil, err
+	}
+	until := w.now.Add(lifetime)
+	if !as.until.IsZero() {
+		until = earlier(until, as.until)
+	}
+	st, err := w.tx.StandingOf(ctx, req.Target, w.v.org)
+	if err != nil {
+		return nil, err
+	}
+	after := map[string]string{}
+	if answer != nil {
+		after["proved_by"] = "security question"
+		if err := w.tx.ReleaseAttempt(ctx, w.v.subject, answer.until); err != nil {
+			return nil, err
+		}
+		if err := answer.takeBack(ctx, w.tx, w.now); err != nil {
+			return nil, err
+		}
+	}
+	w.on("user", req.Target, w.v.org, as.member.User.DisplayName())
+	return w.actAs(ctx, Session{Kind: SessionProxy, User: req.Target, Org: w.v.org, Basis: as.basis, Reason: req.Reason,
+		ReadOnly: req.ReadOnly || cfg.ReadOnly || as.readOnly, Intersect: req.Intersect || cfg.Intersect,
+		Idle: cfg.Idle, ExpiresAt: until, Origin: req.Origin}, st, tok, after)
+}
+
+// actingLifetime is the wanted lifetime if it is not longer than the greatest.
+func actingLifetime(want, most time.Duration, p *problems) time.Duration {
+	if want == 0 {
+		return most
+	}
+	if want < time.Second || want > most {
+		p.add("lifetime", "range", fmt.Sprintf("want a second to %s", most))
+	}
+	return want
+}
+
+// actAs parks the actor's own session, begins ses from it and records that.
+func (w *work) actAs(ctx context.Context, ses Session, st Standing, tok sessionToken, after map[string]string) (*LoginResult, error) {
+	own, err := w.tx.SessionByID(ctx, w.v.session)
+	if err != nil {
+		return nil, err
+	}
+	ses.ID, ses.TokenHash, ses.Operator, ses.Parent = newID[Session](), tok.hash, w.v.subject, w.v.session
+	ses.Epoch, ses.OperatorEpoch, ses.ProvedAt = st.sessionEpoch(), own.Session.Epoch, own.Session.ProvedAt
+	ses.CreatedAt, ses.SeenAt, ses.ExpiresAt = w.now, w.now, earlier(ses.ExpiresAt, own.Session.ExpiresAt)
+	parked := own.Session
+	parked.Parked, parked.TokenHash, parked.SeenAt = true, random32(), w.now
+	if err := w.tx.UpdateSession(ctx, parked, w.v.token); err != nil {
+		return nil, err
+	}
+	result, err := w.startSession(ctx, ses, st, tok)
+	if err != nil {
+		return nil, err
+	}
+	after["session"], after["basis"], after["expires_at"] = ses.ID.String(), ses.Basis.String(), ses.ExpiresAt.Format(time.RFC3339Nano)
+	if ses.Reason != "" {
+		after["reason"] = ses.Reason
+	}
+	for name, is := range map[string]bool{"read_only": ses.ReadOnly, "intersect": ses.Intersect} {
+		if is {
+			after[name] = boolText(true)
+		}
+	}
+	actor := *w.v
+	w.v.reason = ses.Reason
+	if ses.Kind == SessionSupport { // the tenant knows the one only, and must see the entry
+		w.v.subject, w.v.subjectName = ses.User, result.Actor.v.subjectName
+	}
+	w.record(nil, after)
+	*w.v = actor
 	return result, nil
 }
 
@@ -213,196 +299,96 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// proxyAs is as whom, by what right and how far somebody may act.
+type proxyAs struct {
+	member   *Member
+	basis    Basis
+	until    time.Time // of a deputy
+	readOnly bool      // a deputy is
+	answer   bool      // the operator's own answer is asked for
+}
+
 // proxyTarget loads a member as whom the actor may log in.
-func (w *work) proxyTarget(ctx context.Context, target UserID) (*Member, error) {
-	refuse := func(rule string) error {
-		return &Error{Kind: ErrPermission, Rule: rule, Permission: PermProxyLogin}
+func (w *work) proxyTarget(ctx context.Context, target UserID) (*proxyAs, error) {
+	if err := w.mayAct(w.m.cfg.Proxy.Off, PermProxyLogin); err != nil {
+		return nil, err
 	}
-	switch {
-	case w.v.door == DoorProxy:
-		return nil, refuse("nested")
-	case w.v.door != DoorSession:
-		return nil, refuse("own_session_only")
-	case target == w.v.subject:
-		return nil, refuse("self")
+	if target == w.v.subject {
+		return nil, refusedActing(PermProxyLogin, "self")
 	}
 	mem, r, err := w.member(ctx, target, w.v.org)
 	if err != nil {
 		return nil, err
 	}
+	as := &proxyAs{member: mem, basis: BasisPermission}
 	if err := w.need(PermProxyLogin, PermUserView, r); err != nil {
-		return nil, err
+		if err := w.asDeputy(ctx, as, err); err != nil {
+			return nil, err
+		}
 	}
 	st, err := w.tx.StandingOf(ctx, target, w.v.org)
 	if err != nil {
 		return nil, err
 	}
 	if err := wayProxy.gate(&st, w.now); err != nil {
-		return nil, refuse(reasonRule(err))
+		return nil, refusedActing(PermProxyLogin, reasonRule(err))
 	}
-	if err := w.m.onProxyList(ctx, w.tx, w.v.subject, mem, w.v.org, w.now); err != nil {
+	if err := w.m.notExempt(ctx, w.tx, &mem.Membership); err != nil {
 		return nil, err
 	}
-	if w.m.cfg.Proxy.Strict {
-		if err := w.notStrongerIn(ctx, target, w.v.org); err != nil {
-			return nil, err
+	if as.basis == BasisPermission {
+		if err := w.listedAndWeaker(ctx, mem); err != nil {
+			if err := w.asDeputy(ctx, as, err); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return mem, nil
+	return as, w.answerAsked(ctx, as)
 }
 
-func reasonRule(err error) string {
-	if e, ok := err.(*Error); ok { //nolint:errorlint // the gate's own
-		return e.Rule
-	}
-	return "refused"
-}
-
-// stillProxied checks at each verification that the operator may still act as
-// the target: v is the target's actor.
-func (m *Manager) stillProxied(ctx context.Context, s Store, ses *Session, v *actorValue, now time.Time) error {
-	own, err := s.SessionByID(ctx, ses.Parent)
-	if err != nil {
-		return unknownUser(err)
-	}
-	st := &own.Standing
+// mayAct refuses whoever may not begin to act for anybody.
+func (w *work) mayAct(off bool, p Permission) error {
 	switch {
-	case !own.Session.EndedAt.IsZero() || !own.Session.Parked || !now.Before(own.Session.ExpiresAt):
-		return refusedEntry("operator_session_ended")
-	case st.sessionEpoch() != ses.OperatorEpoch || st.MustChange:
-		return refusedEntry("credentials_changed")
-	case own.Session.Org != ses.Org:
-		return refusedEntry("operator_moved")
-	}
-	if err := wayOperator.gate(st, now); err != nil {
-		return err
-	}
-	operator := actorValue{cat: m.rights.cat, subject: ses.Operator, operator: ses.Operator, org: ses.Org,
-		app: own.Session.App, role: own.Session.Role, door: DoorSession}
-	if operator.rights, err = m.rights.of(ctx, s, st, operator.app, operator.role, now); err != nil {
-		return err
-	}
-	v.operatorName = auditName(st.Username, st.Kind)
-	mem, r, err := m.memberRecord(ctx, s, ses.User, ses.Org)
-	if err != nil {
-		return unknownUser(err)
-	}
-	if !operator.can(PermProxyLogin, r) {
-		return refusedEntry("proxy_withdrawn")
-	}
-	if err := m.onProxyList(ctx, s, ses.Operator, mem, ses.Org, now); err != nil {
-		return withdrawn(err, "proxy_withdrawn")
-	}
-	if m.cfg.Proxy.Strict {
-		w := &work{m: m, tx: s, v: &operator, now: now}
-		if err := w.notStrongerIn(ctx, ses.User, ses.Org); err != nil {
-			return withdrawn(err, "target_stronger")
-		}
+	case w.v.acting():
+		return refusedActing(p, "nested")
+	case w.v.door != DoorSession:
+		return refusedActing(p, "own_session_only")
+	case off:
+		return refusedActing(p, "off")
 	}
 	return nil
 }
 
-// withdrawn turns a refusal into the rule by which the session ends; a store's
-// fault stays what it is.
-func withdrawn(err error, rule string) error {
-	if errors.Is(err, ErrPermission) {
-		return refusedEntry(rule)
+func refusedActing(p Permission, rule string) error {
+	return &Error{Kind: ErrPermission, Rule: rule, Permission: p}
+}
+
+// listedAndWeaker asks the operator's list and, where it is on, the strict rule.
+func (w *work) listedAndWeaker(ctx context.Context, mem *Member) error {
+	if err := w.m.onProxyList(ctx, w.tx, w.v.subject, mem, w.v.org, w.now); err != nil {
+		return err
 	}
+	if w.m.cfg.Proxy.Strict {
+		return w.notStrongerIn(ctx, mem.User.ID, w.v.org)
+	}
+	return nil
+}
+
+// answerAsked finds out whether the operator has to answer the own question.
+func (w *work) answerAsked(ctx context.Context, as *proxyAs) error {
+	org, err := w.tx.OrgByID(ctx, w.v.org)
+	if err != nil || !w.m.policyOf(&org).SecurityQuestion {
+		return err
+	}
+	acc, err := w.tx.AccountByID(ctx, as.member.User.ID)
+	as.answer = err == nil && acc.Login.LoginCount == 0 && acc.Login.LastLoginAt.IsZero()
 	return err
 }
 
-// SwitchBack ends a proxy session and resumes the operator's own, with a new
-// token. It needs no permission and takes no target: it goes back to the
-// session that the proxy login came from, and to nothing else. A proxy session
-// that is refused because a permission, a scope or the list was withdrawn can
-// still be left this way; one that idled out, expired, or was ended, as by
-// disabling the target, cannot. An operator who may no longer be in is logged
-// out instead.
-//
-// Of any number of parallel calls exactly one succeeds.
-//
-// SwitchBack is atomic. It records "proxy.switch_back".
-//
-// Errors: [ErrUnauthenticated].
-func (p *Proxy) SwitchBack(ctx context.Context, proxyToken string, origin Origin) (*LoginResult, error) {
-	const op = "Proxy.SwitchBack"
-	m := p.m
-	if m.bound {
-		return nil, withOp(op, errBound())
+func reasonRule(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Rule
 	}
-	hash, ok := sessionHash(proxyToken)
-	if !ok {
-		return nil, withOp(op, refusedEntry("malformed"))
-	}
-	now := m.now()
-	operation := newID[Operation]()
-	tok := newSessionToken()
-	var result *LoginResult
-	var loggedOut error
-	err := m.store.Tx(ctx, func(ctx context.Context, tx Store) error {
-		result, loggedOut = nil, nil
-		view, err := tx.SessionByToken(ctx, hash)
-		if err != nil {
-			return unknownUser(err)
-		}
-		ses := view.Session
-		if ses.Kind != SessionProxy {
-			return refusedEntry("not_proxied")
-		}
-		if err := liveSession(&ses, now); err != nil {
-			return err
-		}
-		ended, err := tx.EndSession(ctx, ses.ID, now, "switched back")
-		if err != nil {
-			return err
-		}
-		if !ended {
-			return refusedEntry("ended")
-		}
-		own, err := tx.SessionByID(ctx, ses.Parent)
-		if err != nil {
-			return unknownUser(err)
-		}
-		v := &actorValue{door: DoorProxy, subject: ses.User, operator: ses.Operator, org: ses.Org, origin: origin,
-			operatorName: auditName(own.Standing.Username, own.Standing.Kind),
-			subjectName:  auditName(view.Standing.Username, view.Standing.Kind)}
-		w := &work{m: m, tx: tx, v: v, now: now, op: operation, verb: verbSwitchBack}
-		w.on("session", ses.ID, ses.Org, "")
-		result, loggedOut = w.resume(ctx, &own, tok, origin)
-		if loggedOut != nil && !isUnauthenticated(loggedOut) {
-			return loggedOut
-		}
-		if loggedOut != nil {
-			if _, err := tx.EndSession(ctx, ses.Parent, now, "operator may no longer be in"); err != nil {
-				return err
-			}
-		}
-		w.record(nil, nil)
-		return w.flush(ctx)
-	})
-	if err == nil {
-		err = loggedOut
-	}
-	if err != nil {
-		return nil, failed(op, operation, err)
-	}
-	return result, nil
-}
-
-// resume gives a parked session a new token and its actor back.
-func (w *work) resume(ctx context.Context, own *SessionView, tok sessionToken, origin Origin) (*LoginResult, error) {
-	old := own.Session.TokenHash
-	ses := own.Session
-	ses.Parked, ses.TokenHash, ses.SeenAt = false, tok.hash, w.now
-	view := SessionView{Session: ses, Standing: own.Standing}
-	v := &actorValue{origin: origin, verified: w.now}
-	inside := *w.m
-	inside.rights = w.m.rights.reading()
-	if err := inside.admitSession(ctx, w.tx, &view, v, w.now); err != nil {
-		return nil, err
-	}
-	if err := w.tx.UpdateSession(ctx, ses, old); err != nil {
-		return nil, err
-	}
-	return &LoginResult{Token: Secret{tok.text}, Actor: Actor{v}, Session: v.presentSession(ses), Pending: v.pending}, nil
+	return "refused"
 }

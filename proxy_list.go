@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
@@ -15,25 +16,35 @@ func (m *Manager) onProxyList(ctx context.Context, s Store, operator UserID, tar
 	if err != nil {
 		return skipNotFound(err)
 	}
-	if !list.Restricted || slices.Contains(list.Users, target.User.ID) {
-		return nil
+	if !list.allows(&target.Membership, now) {
+		return &Error{Kind: ErrPermission, Rule: "not_on_list", Permission: PermProxyLogin}
 	}
-	for _, t := range teamsAt(&target.Membership, now) {
-		if slices.Contains(list.Teams, t) {
-			return nil
-		}
+	return nil
+}
+
+// allows reports whether the list, as of now, has the member.
+func (l *ProxyList) allows(target *Membership, now time.Time) bool {
+	if !l.Restricted {
+		return true
 	}
-	return &Error{Kind: ErrPermission, Rule: "not_on_list", Permission: PermProxyLogin}
+	c := clock{now: now}
+	if slices.ContainsFunc(l.Users, func(e ProxyUser) bool { return e.User == target.User && c.counts(e.From, e.Until) }) {
+		return true
+	}
+	teams := teamsAt(target, now)
+	return slices.ContainsFunc(l.Teams, func(e ProxyTeam) bool {
+		return c.counts(e.From, e.Until) && slices.Contains(teams, e.Team)
+	})
 }
 
 // ProxyGrants says as whom an operator may log in.
 type ProxyGrants struct {
-	// Restricted: only the users and the members of the teams below. Without it
-	// everybody within the permission and the hierarchy, and the lists must be
-	// empty.
+	// Restricted: only the users and the members of the teams below, each entry in
+	// its time. Without it everybody within the permission and the hierarchy, and
+	// the lists must be empty. A list whose entries have all ended allows nobody.
 	Restricted bool
-	Users      []UserID
-	Teams      []TeamID
+	Users      []ProxyUser
+	Teams      []ProxyTeam
 }
 
 // Grants returns the proxy list of an operator in the actor's organization. One
@@ -73,7 +84,8 @@ func (p *Proxy) Grants(ctx context.Context, a Actor, operator UserID) (*ProxyLis
 //
 // The actor needs [PermProxyConfigure] on the operator, who is neither the actor
 // nor reserved.
-// Every user is a member of the organization and every team is one of its teams.
+// Every user is a member of the organization and every team is one of its teams,
+// each there once, and an entry that ends does so after it begins.
 //
 // SetGrants is atomic. It records "proxy.configure".
 //
@@ -132,11 +144,27 @@ func (w *work) checkProxyList(ctx context.Context, l *ProxyList) error {
 		p.add("users", "max_items", fmt.Sprintf("at most %d users and %d teams", MaxPageSize, MaxPageSize))
 		return p.err()
 	}
-	mems, err := w.tx.Memberships(ctx, l.Org, l.Users)
+	var users []UserID
+	for _, u := range l.Users {
+		if slices.Contains(users, u.User) {
+			p.add("users", "twice", "the same user twice")
+		}
+		checkPeriod(&p, "users", u.From, u.Until)
+		users = append(users, u.User)
+	}
+	var teams []TeamID
+	for _, t := range l.Teams {
+		if slices.Contains(teams, t.Team) {
+			p.add("teams", "twice", "the same team twice")
+		}
+		checkPeriod(&p, "teams", t.From, t.Until)
+		teams = append(teams, t.Team)
+	}
+	mems, err := w.tx.Memberships(ctx, l.Org, users)
 	if err != nil {
 		return err
 	}
-	for _, u := range l.Users {
+	for _, u := range users {
 		if !slices.ContainsFunc(mems, func(m Membership) bool { return m.User == u }) {
 			p.add("users", "unknown", "no such member in the organization")
 			break
@@ -146,7 +174,7 @@ func (w *work) checkProxyList(ctx context.Context, l *ProxyList) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range l.Teams {
+	for _, t := range teams {
 		if _, ok := trees.teams.Position(authz.ID(t)); !ok {
 			p.add("teams", "unknown", "no such team in the organization")
 			break
@@ -156,5 +184,33 @@ func (w *work) checkProxyList(ctx context.Context, l *ProxyList) error {
 }
 
 func proxyFields(l *ProxyList) map[string]string {
-	return map[string]string{"restricted": boolText(l.Restricted), "users": idList(l.Users), "teams": idList(l.Teams)}
+	users, teams := make([]string, len(l.Users)), make([]string, len(l.Teams))
+	for i, u := range l.Users {
+		users[i] = u.User.String() + period(u.From, u.Until)
+	}
+	for i, t := range l.Teams {
+		teams[i] = t.Team.String() + period(t.From, t.Until)
+	}
+	slices.Sort(users)
+	slices.Sort(teams)
+	return map[string]string{"restricted": boolText(l.Restricted), "users": strings.Join(users, " "), "teams": strings.Join(teams, " ")}
+}
+
+func checkPeriod(p *problems, field string, from, until time.Time) {
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		p.add(field, "period", "ends before it begins")
+	}
+}
+
+// notExempt refuses members as whom nobody acts.
+func (m *Manager) notExempt(ctx context.Context, s Store, mem *Membership) error {
+	set, err := s.SettingsOf(ctx, mem.Org)
+	if err != nil {
+		return err
+	}
+	value, _, _ := m.setting(SettingProxyExempt).effective(settingLevels{set.System, set.Org, mem.Settings})
+	if value.Value == boolText(true) {
+		return refusedActing(PermProxyLogin, "exempt")
+	}
+	return nil
 }

@@ -131,7 +131,7 @@ func TestProxySessionDiesWhenAnythingUnderItIsWithdrawn(t *testing.T) {
 			require.NoError(t, c.Teams().RemoveMember(t.Context(), c.Root(), c.north, c.nora.ID))
 		},
 		"list": func(c *company, t *testing.T) {
-			_, err := c.Proxy().SetGrants(t.Context(), c.Root(), c.lena.ID, 0, usermgmt.ProxyGrants{Restricted: true, Users: []usermgmt.UserID{c.sam.ID}})
+			_, err := c.Proxy().SetGrants(t.Context(), c.Root(), c.lena.ID, 0, usermgmt.ProxyGrants{Restricted: true, Users: []usermgmt.ProxyUser{{User: c.sam.ID}}})
 			require.NoError(t, err)
 		},
 		"operator's password": func(c *company, t *testing.T) {
@@ -191,10 +191,10 @@ func TestProxyLists(t *testing.T) {
 		version = l.Version
 	}
 	assert.True(t, may(c.nora.ID) && may(c.sam.ID), "everybody by default, within the hierarchy")
-	set(usermgmt.ProxyGrants{Restricted: true, Teams: []usermgmt.TeamID{c.sales}})
+	set(usermgmt.ProxyGrants{Restricted: true, Teams: []usermgmt.ProxyTeam{{Team: c.sales}}})
 	assert.True(t, may(c.sam.ID))
 	assert.False(t, may(c.nora.ID), "direct members of the team only")
-	set(usermgmt.ProxyGrants{Restricted: true, Users: []usermgmt.UserID{c.nora.ID}, Teams: []usermgmt.TeamID{c.sales}})
+	set(usermgmt.ProxyGrants{Restricted: true, Users: []usermgmt.ProxyUser{{User: c.nora.ID}}, Teams: []usermgmt.ProxyTeam{{Team: c.sales}}})
 	assert.True(t, may(c.sam.ID) && may(c.nora.ID), "the union")
 	require.NoError(t, c.Teams().AddMember(t.Context(), c.Root(), c.south, c.nora.ID, usermgmt.TeamChange{Primary: true}))
 	assert.True(t, may(c.nora.ID), "a user's grant follows the user")
@@ -204,7 +204,7 @@ func TestProxyLists(t *testing.T) {
 	assert.True(t, may(c.sam.ID))
 	_, err := c.Proxy().SetGrants(t.Context(), c.Root(), c.lena.ID, 0, usermgmt.ProxyGrants{})
 	require.ErrorIs(t, err, usermgmt.ErrStale)
-	_, err = c.Proxy().SetGrants(t.Context(), c.Root(), c.lena.ID, version, usermgmt.ProxyGrants{Users: []usermgmt.UserID{c.sam.ID}})
+	_, err = c.Proxy().SetGrants(t.Context(), c.Root(), c.lena.ID, version, usermgmt.ProxyGrants{Users: []usermgmt.ProxyUser{{User: c.sam.ID}}})
 	require.ErrorIs(t, err, usermgmt.ErrInvalid, "a list without the restriction would do nothing")
 	_, err = c.Proxy().SetGrants(t.Context(), c.As(c.lena.ID), c.lena.ID, version, usermgmt.ProxyGrants{})
 	permissionRule(t, err, "self")
@@ -247,4 +247,86 @@ func TestOfManyWhoSwitchBackOneSucceeds(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, won)
+}
+
+// T-IMP-05: what the target sees and does gives nobody the operator's session.
+func TestTheTargetNeitherLearnsNorRevivesTheOperatorsSession(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	ctx := t.Context()
+	own, in := c.proxied(t, c.nora.ID)
+	nora := c.Login("nora")
+	list, err := c.Sessions().List(ctx, nora.Actor, c.nora.ID)
+	require.NoError(t, err)
+	require.Len(t, list, 2, "the target sees that somebody acts")
+	for _, s := range list {
+		assert.Zero(t, s.TokenHash)
+	}
+	n, err := c.Sessions().EndAll(ctx, nora.Actor, c.nora.ID)
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	for _, r := range []*usermgmt.LoginResult{own, in} {
+		_, err = c.verify(t, r)
+		require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
+	}
+	_, err = c.Proxy().SwitchBack(ctx, in.Token.Reveal(), here)
+	require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
+	_, err = c.Proxy().SwitchBack(ctx, nora.Token.Reveal(), here)
+	refusedRule(t, err, "not_proxied")
+}
+
+// T-IMP-07: no session in which somebody acts outlives the operator's own.
+func TestAProxySessionEndsWithTheOperatorsOwn(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	own := c.Login("lena")
+	for range 23 * 2 {
+		c.Clock.Advance(30 * time.Minute)
+		_, err := c.verify(t, own)
+		require.NoError(t, err)
+	}
+	a, err := c.Auth().StepUp(t.Context(), c.verified(t, own), usermgmt.StepUpRequest{Password: usermgmttest.Password})
+	require.NoError(t, err)
+	in, err := c.Proxy().Login(t.Context(), a.Actor, usermgmt.ProxyRequest{Target: c.nora.ID, Acknowledged: true})
+	require.NoError(t, err)
+	assert.Equal(t, own.Session.ExpiresAt, in.Session.ExpiresAt)
+}
+
+func (c *company) verified(t *testing.T, r *usermgmt.LoginResult) usermgmt.Actor {
+	t.Helper()
+	a, err := c.verify(t, r)
+	require.NoError(t, err)
+	return a
+}
+
+// T-IMP-12: an operator who may no longer be in is logged out by switching back.
+func TestSwitchingBackLetsNobodyInWhoMayNotBeIn(t *testing.T) {
+	t.Parallel()
+	for name, withdraw := range map[string]func(*company, *testing.T){
+		"disabled": func(c *company, t *testing.T) {
+			require.NoError(t, c.Users().Disable(t.Context(), c.Root(), c.lena.ID))
+		},
+		"password": func(c *company, t *testing.T) {
+			require.NoError(t, c.Passwords().Set(t.Context(), c.Root(), c.lena.ID, "Another-Horse-9-Staple", "", false))
+		},
+		"membership": func(c *company, t *testing.T) {
+			mem, err := c.Members().Get(t.Context(), c.Root(), c.lena.ID, usermgmt.OrgID{})
+			require.NoError(t, err)
+			_, err = c.Members().Update(t.Context(), c.Root(), c.lena.ID, usermgmt.OrgID{}, mem.Version, usermgmt.MembershipUpdate{Enabled: new(false)})
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCompany(t, nil)
+			own, in := c.proxied(t, c.nora.ID)
+			withdraw(c, t)
+			_, err := c.Proxy().SwitchBack(t.Context(), in.Token.Reveal(), here)
+			require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
+			for _, r := range []*usermgmt.LoginResult{own, in} {
+				_, err = c.verify(t, r)
+				require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
+			}
+		})
+	}
 }

@@ -202,7 +202,7 @@ func (w *work) endOldest(ctx context.Context, user UserID, limit int) error {
 	}
 	own := list[:0]
 	for _, s := range list { // newest first
-		if s.User == user && s.Kind != SessionProxy {
+		if s.User == user && !s.Kind.acting() {
 			own = append(own, s)
 		}
 	}
@@ -355,7 +355,9 @@ func (s *Sessions) List(ctx context.Context, a Actor, user UserID) ([]Session, e
 }
 
 // End ends one session of the actor, or of a user on whom the actor has
-// [PermUserEndSessions]. Ending an ended session does nothing.
+// [PermUserEndSessions]: of the operator, where somebody acts for somebody else; in
+// the tenant that support has entered, of the primary administrator. Ending an ended
+// session does nothing.
 //
 // End records "session.end".
 //
@@ -368,7 +370,7 @@ func (s *Sessions) End(ctx context.Context, a Actor, id SessionID) error {
 			return err
 		}
 		owner := view.Session.User
-		if view.Session.Kind == SessionProxy {
+		if view.Session.Kind.acting() && !w.ofTenant(&view.Session) {
 			owner = view.Session.Operator
 		}
 		w.on("session", id, view.Session.Org, "")
@@ -385,6 +387,12 @@ func (s *Sessions) End(ctx context.Context, a Actor, id SessionID) error {
 		}
 		return err
 	})
+}
+
+// ofTenant reports whether the actor is in the organization that a support session
+// entered: there it is one of its primary administrator, whom people know.
+func (w *work) ofTenant(ses *Session) bool {
+	return ses.Kind == SessionSupport && w.v.org == ses.Org && !w.v.acting()
 }
 
 // EndAll ends every session of a user but the actor's own present one, and

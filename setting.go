@@ -63,6 +63,10 @@ const (
 	SettingDateFormat = "date_format" // one of DateFormats: "yyyy-MM-dd"
 	SettingTimeFormat = "time_format" // one of TimeFormats: "HH:mm"
 	SettingPageSize   = "page_size"   // rows of lists: 50
+	// SettingProxyExempt, "true", refuses everybody who would act as the user, by a
+	// proxy login or as a deputy. Where it is locked, users cannot do otherwise; a
+	// host that lets users set it themselves defines it with Own.
+	SettingProxyExempt = "proxy_exempt"
 )
 
 // Setting defines a setting. Hosts add theirs with [Config.Settings].
@@ -113,6 +117,7 @@ func shippedSettings() []Setting {
 		{Key: SettingTimeFormat, Label: "Time format", Type: SettingEnum, Values: TimeFormats(), Default: "HH:mm", Own: true},
 		{Key: SettingPageSize, Label: "Rows of a page", Type: SettingInteger, Min: 1, Max: MaxPageSize,
 			Default: strconv.Itoa(DefaultPageSize), Own: true},
+		{Key: SettingProxyExempt, Label: "Nobody acts as the user", Type: SettingBool, Default: "false"},
 	}
 }
 

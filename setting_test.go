@@ -291,7 +291,7 @@ func TestSettingDefinitionsAreChecked(t *testing.T) {
 	for _, s := range m.Settings().Definitions() {
 		keys = append(keys, s.Key)
 	}
-	assert.Equal(t, []string{"locale", "language", "time_zone", "date_format", "time_format", "page_size"}, keys)
+	assert.Equal(t, []string{"locale", "language", "time_zone", "date_format", "time_format", "page_size", "proxy_exempt"}, keys)
 }
 
 func TestDatesAreInTheUsersFormat(t *testing.T) {

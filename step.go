@@ -88,6 +88,17 @@ func (v *actorValue) mayNow(verb string) error {
 	return errPending(v.pending)
 }
 
+// mayDo is mayNow, and refuses whoever may change nothing.
+func (v *actorValue) mayDo(verb string) error {
+	if err := v.mayNow(verb); err != nil {
+		return err
+	}
+	if v.readOnly && verb != verbLogout && verb != verbTakeRole && verb != verbAuditRecord {
+		return &Error{Kind: ErrPermission, Rule: "read_only"}
+	}
+	return nil
+}
+
 // stepsAfter are the steps that remain once the password, perhaps a temporary one,
 // is proved.
 func (m *Manager) stepsAfter(acc *Account, policy *Policy, temporary bool, now time.Time) Step {

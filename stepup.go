@@ -16,6 +16,7 @@ const maxClockSkew = time.Minute
 func defaultStepUp() []Permission {
 	return []Permission{
 		PermUserManageAPIKey, PermUserExport, PermUserErase, PermUserResetFactor, PermProxyLogin,
+		PermSupportLogin, PermBreakGlass, PermSupportConsent,
 		PermRoleCreate, PermRoleEdit, PermRoleDelete, PermProfileCreate, PermProfileEdit, PermProfileDelete,
 	}
 }
@@ -52,7 +53,7 @@ func (m *Manager) setStepUp(p *problems) {
 // fresh returns [ErrStepUp] if the actor proved no secret lately. Nobody proves
 // anything anew by an API key or as the system, so those are always fresh.
 func (s *stepUp) fresh(v *actorValue, now time.Time) error {
-	if v.door != DoorSession && v.door != DoorHost && v.door != DoorProxy {
+	if v.door != DoorSession && v.door != DoorHost && !v.acting() {
 		return nil
 	}
 	if age := now.Sub(v.provedAt); age >= -maxClockSkew && age < s.age {

@@ -227,7 +227,8 @@ type MemberStore interface {
 	// given: they change by [SettingStore.PutMemberSettings].
 	SaveMembership(ctx context.Context, m Membership) error
 	// DeleteMembership ends the membership and removes, in the organization,
-	// the user's API key, proxy list and access entries; it ends the sessions
+	// the user's API key, proxy list, deputies and access entries, and the user as a
+	// deputy of others; it ends the sessions
 	// that the user has there, with the reason "membership" at at.
 	DeleteMembership(ctx context.Context, user UserID, org OrgID, at time.Time) error
 	MembershipOf(ctx context.Context, user UserID, org OrgID) (Membership, error)
@@ -335,6 +336,9 @@ type SessionStore interface {
 	SessionByToken(ctx context.Context, hash [32]byte) (SessionView, error)
 	// SessionByID finds live and ended ones.
 	SessionByID(ctx context.Context, id SessionID) (SessionView, error)
+	// SessionsByID returns the sessions that exist, live and ended, in any order,
+	// each once.
+	SessionsByID(ctx context.Context, ids []SessionID) ([]Session, error)
 	// UpdateSession replaces TokenHash, Parked, App, Role, SeenAt of a session
 	// that is not ended, if its TokenHash is still old; [ErrStale] otherwise.
 	UpdateSession(ctx context.Context, s Session, old [32]byte) error
@@ -386,6 +390,18 @@ type ProxyStore interface {
 	SaveProxyList(ctx context.Context, l ProxyList) error
 	// ProxyListOf returns [ErrNotFound] if none was ever saved.
 	ProxyListOf(ctx context.Context, operator UserID, org OrgID) (ProxyList, error)
+	// ProxyLists returns the lists of operators in org that exist, in any order.
+	ProxyLists(ctx context.Context, org OrgID, operators []UserID) ([]ProxyList, error)
+
+	// SaveDeputy: the membership of User in Org exists (Field "user"), and that of
+	// Deputy (Field "deputy"). With either of them it goes.
+	SaveDeputy(ctx context.Context, d Deputy) error
+	DeleteDeputy(ctx context.Context, user UserID, org OrgID, deputy UserID) error
+	DeputyOf(ctx context.Context, user UserID, org OrgID, deputy UserID) (Deputy, error)
+	// ListDeputies returns a page of deputies in the order of the ID of the other
+	// user: of Deputy for those whom q.User has named, of User for those by whom
+	// q.Deputy was named. A query that sets both or neither is [ErrInvalid].
+	ListDeputies(ctx context.Context, q DeputyQuery) ([]Deputy, error)
 }
 
 // LicenceStore keeps pools of seats. A pool that was never set has the Size -1 and

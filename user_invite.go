@@ -83,7 +83,7 @@ func (w *work) ownDoor(target UserID, p Permission) error {
 	switch {
 	case target == w.v.subject && !target.IsZero():
 		return &Error{Kind: ErrPermission, Rule: "self", Permission: p}
-	case w.v.door == DoorAPIKey || w.v.door == DoorProxy:
+	case w.v.door == DoorAPIKey || w.v.acting():
 		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: p}
 	}
 	return nil

@@ -54,7 +54,7 @@ type subjectReport struct {
 // begin checks who asks, and records it.
 func (r *subjectReport) begin(ctx context.Context, w *work) error {
 	r.op, r.org = w.op, w.v.org
-	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
+	if w.v.acting() || w.v.door == DoorAPIKey {
 		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserReport}
 	}
 	acc, err := w.tx.AccountByID(ctx, r.id)

@@ -150,7 +150,7 @@ func (s *Users) Create(ctx context.Context, a Actor, n NewUser) (*User, error) {
 	}
 	draft := n.user(m.now())
 	err = m.change(ctx, a, op, verbUserCreate, func(ctx context.Context, w *work) error {
-		if n.Password != "" && w.v.door == DoorProxy {
+		if n.Password != "" && w.v.acting() {
 			return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserSetPassword}
 		}
 		u := draft

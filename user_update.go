@@ -184,7 +184,7 @@ func (w *work) waysInChange(ctx context.Context, before, u *User) error {
 	if !names && !linked && slices.Equal(u.Emails, before.Emails) {
 		return nil
 	}
-	if w.v.door == DoorProxy || w.v.door == DoorAPIKey {
+	if w.v.acting() || w.v.door == DoorAPIKey {
 		return &Error{Kind: ErrPermission, Rule: "own_session_only", Permission: PermUserEdit}
 	}
 	if u.ID == w.v.subject && u.EmailKey != before.EmailKey && w.verb != verbUserEmail {

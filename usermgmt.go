@@ -68,6 +68,8 @@ type Config struct {
 	Settings []Setting
 	// Proxy configures proxy logins. Defaults are with the fields.
 	Proxy ProxyConfig
+	// Support configures customer support logins. Defaults are with the fields.
+	Support SupportConfig
 	// Mailer sends what [Manager.Deliver] takes from the outbox. Defaults to
 	// none: messages are kept.
 	Mailer Mailer
@@ -121,8 +123,9 @@ type Manager struct {
 	stepUp   *stepUp
 	// everybody is what the shipped Regular User profile grants.
 	everybody []authz.Mask
-	// proxyMask is what is left of each permission during a proxy login.
-	proxyMask []authz.Mask
+	// actingMask is what is left of each permission while somebody acts for somebody
+	// else, readingMask what of that in read-only mode.
+	actingMask, readingMask []authz.Mask
 }
 
 // New returns a Manager on store. cfg may be nil.
@@ -174,7 +177,7 @@ func New(store Store, cfg *Config) (*Manager, error) {
 			m.everybody = resolveGrants(cat, normalizeGrants(cat, "grants", f.Grants, &p), false)
 		}
 	}
-	if m.proxyMask, err = m.cfg.Proxy.mask(cat); err != nil {
+	if m.actingMask, m.readingMask, err = m.cfg.Proxy.masks(cat, m.objects); err != nil {
 		return nil, withOp("New", err)
 	}
 	return m, nil
@@ -215,6 +218,7 @@ func (c *Config) setDefaults(p *problems) {
 	}
 	c.Directories = slices.Clone(c.Directories)
 	c.Proxy.setDefaults(p)
+	c.Support.setDefaults(p)
 	c.Hooks = slices.Clone(c.Hooks)
 	validateHooks(c.Hooks, p)
 	c.AuditRetention = maps.Clone(c.AuditRetention)
@@ -318,7 +322,7 @@ func (m *Manager) changeIn(ctx context.Context, a Actor, operation OperationID, 
 			if err := m.renew(ctx, tx, &v, now); err != nil {
 				return err
 			}
-			if err := v.mayNow(verb); err != nil {
+			if err := v.mayDo(verb); err != nil {
 				return err
 			}
 			if err := fn(ctx, w); err != nil {

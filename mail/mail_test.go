@@ -54,7 +54,8 @@ func TestEveryKindOfMessageHasAText(t *testing.T) {
 	t.Parallel()
 	texts := newTexts(t, nil)
 	values := map[string]string{}
-	for _, k := range []string{"username", "public_id", "rows", "reason", "days", "address", "organization", "file", "expires_at", "job", "lifetime", "where", "codes_left"} {
+	for _, k := range []string{"username", "public_id", "rows", "reason", "days", "address", "organization", "file", "expires_at", "job", "lifetime", "where", "codes_left",
+		"user", "deputy", "from", "until", "read_only", "operator"} {
 		values[k] = "the " + k
 	}
 	for name, kind := range kindsOf(t) {

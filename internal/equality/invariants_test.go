@@ -188,8 +188,8 @@ func (mc *machine) credentials(s *system, broken func(i, format string, args ...
 	}
 	for i, token := range s.tokens {
 		live := mc.sessionWith(i)
-		if live != none && mc.verifySession(live) != nil {
-			continue // verifying it would move its idle limit; a step does that
+		if live != none && (mc.verifySession(live) != nil || mc.sessions[live].kind == usermgmt.SessionProxy) {
+			continue // verifying it would move its idle limit, or be recorded; a step does that
 		}
 		if _, err := s.Auth().Session(mc.ctx, token, origin); err == nil {
 			broken("I-15", "token %d is still good", i)

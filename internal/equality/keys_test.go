@@ -208,8 +208,14 @@ func (mc *machine) proxyGrants(operator int, version int64, g proxyList) *call {
 			return m.listText(operator, a.org), nil
 		},
 		do: func(ctx context.Context, s *system, a usermgmt.Actor) (string, error) {
-			l, err := s.Proxy().SetGrants(ctx, a, at(s.users, operator), version,
-				usermgmt.ProxyGrants{Restricted: g.restricted, Users: all(s.users, g.users), Teams: all(s.teams, g.teams)})
+			grants := usermgmt.ProxyGrants{Restricted: g.restricted}
+			for _, u := range g.users {
+				grants.Users = append(grants.Users, usermgmt.ProxyUser{User: at(s.users, u)})
+			}
+			for _, t := range g.teams {
+				grants.Teams = append(grants.Teams, usermgmt.ProxyTeam{Team: at(s.teams, t)})
+			}
+			l, err := s.Proxy().SetGrants(ctx, a, at(s.users, operator), version, grants)
 			if err != nil {
 				return "", err
 			}
@@ -223,7 +229,15 @@ func (m *model) listText(operator, org int) string {
 }
 
 func (s *system) listText(l *usermgmt.ProxyList) string {
-	return fmt.Sprintf("%s in %s restricted %t to %s and %s, version %d", of(s, l.Operator), of(s, l.Org), l.Restricted, ofAll(s, l.Users), ofAll(s, l.Teams), l.Version)
+	var users []usermgmt.UserID
+	for _, u := range l.Users {
+		users = append(users, u.User)
+	}
+	var teams []usermgmt.TeamID
+	for _, t := range l.Teams {
+		teams = append(teams, t.Team)
+	}
+	return fmt.Sprintf("%s in %s restricted %t to %s and %s, version %d", of(s, l.Operator), of(s, l.Org), l.Restricted, ofAll(s, users), ofAll(s, teams), l.Version)
 }
 
 func (mc *machine) setPool(org int, licence string, size, overdraft int, floating bool) *call {

@@ -416,6 +416,9 @@ func (mc *machine) verify(w who) (*actor, []usermgmt.Actor) {
 		if err != nil && !errors.Is(err, usermgmt.ErrUnauthenticated) {
 			mc.fail("verify %+v on %s: %v", w, s.name, err)
 		}
+		if i == 0 && err != nil && w.door == usermgmt.DoorSession {
+			mc.refusedProxy(w.token, err)
+		}
 		if (err == nil) != (a != nil) {
 			mc.fail("step %d: verify %+v on %s: %v; the model lets in: %t", mc.step, w, s.name, err, a != nil)
 		}
@@ -439,6 +442,24 @@ func (mc *machine) verify(w who) (*actor, []usermgmt.Actor) {
 		}
 	}
 	return a, out
+}
+
+// refusedProxy records that a proxy session was refused. By which rule, of which
+// those of a minute are one entry, is taken from the first system's word; the others
+// are compared with it.
+func (mc *machine) refusedProxy(token int, why error) {
+	i := mc.sessionWith(token)
+	if i == none || mc.sessions[i].kind != usermgmt.SessionProxy {
+		return
+	}
+	s := mc.sessions[i]
+	a := newActor()
+	a.door, a.subject, a.operator, a.org = usermgmt.DoorProxy, s.user, s.operator, s.org
+	mc.on("session", fmt.Sprint("session", i), s.org)
+	e := mc.entry(a, "proxy.refused", "refused")
+	e.fold = mc.fold(e.verb, fmt.Sprint(e.operator), fmt.Sprint(e.subject), e.target, why.Error())
+	mc.append(e)
+	mc.begin()
 }
 
 func (mc *machine) verifyModel(w who) *actor {

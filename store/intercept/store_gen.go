@@ -282,6 +282,10 @@ func (store intercepted) SessionByID(ctx context.Context, id usermgmt.SessionID)
 	return one(ctx, store, "SessionByID", func(ctx context.Context) (usermgmt.SessionView, error) { return store.within.SessionByID(ctx, id) })
 }
 
+func (store intercepted) SessionsByID(ctx context.Context, ids []usermgmt.SessionID) ([]usermgmt.Session, error) {
+	return one(ctx, store, "SessionsByID", func(ctx context.Context) ([]usermgmt.Session, error) { return store.within.SessionsByID(ctx, ids) })
+}
+
 func (store intercepted) UpdateSession(ctx context.Context, s usermgmt.Session, old [32]byte) error {
 	return store.around(ctx, "UpdateSession", func(ctx context.Context) error { return store.within.UpdateSession(ctx, s, old) })
 }
@@ -346,6 +350,30 @@ func (store intercepted) ProxyListOf(ctx context.Context, operator usermgmt.User
 	return one(ctx, store, "ProxyListOf", func(ctx context.Context) (usermgmt.ProxyList, error) {
 		return store.within.ProxyListOf(ctx, operator, org)
 	})
+}
+
+func (store intercepted) ProxyLists(ctx context.Context, org usermgmt.OrgID, operators []usermgmt.UserID) ([]usermgmt.ProxyList, error) {
+	return one(ctx, store, "ProxyLists", func(ctx context.Context) ([]usermgmt.ProxyList, error) {
+		return store.within.ProxyLists(ctx, org, operators)
+	})
+}
+
+func (store intercepted) SaveDeputy(ctx context.Context, d usermgmt.Deputy) error {
+	return store.around(ctx, "SaveDeputy", func(ctx context.Context) error { return store.within.SaveDeputy(ctx, d) })
+}
+
+func (store intercepted) DeleteDeputy(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID, deputy usermgmt.UserID) error {
+	return store.around(ctx, "DeleteDeputy", func(ctx context.Context) error { return store.within.DeleteDeputy(ctx, user, org, deputy) })
+}
+
+func (store intercepted) DeputyOf(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID, deputy usermgmt.UserID) (usermgmt.Deputy, error) {
+	return one(ctx, store, "DeputyOf", func(ctx context.Context) (usermgmt.Deputy, error) {
+		return store.within.DeputyOf(ctx, user, org, deputy)
+	})
+}
+
+func (store intercepted) ListDeputies(ctx context.Context, q usermgmt.DeputyQuery) ([]usermgmt.Deputy, error) {
+	return one(ctx, store, "ListDeputies", func(ctx context.Context) ([]usermgmt.Deputy, error) { return store.within.ListDeputies(ctx, q) })
 }
 
 func (store intercepted) SetPool(ctx context.Context, org usermgmt.OrgID, t usermgmt.LicenceType, terms usermgmt.PoolTerms) error {

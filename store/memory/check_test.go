@@ -339,13 +339,21 @@ func checkOthers(t *testing.T, v *version) {
 	o := v.others
 	teams := 0
 	for _, l := range rowsOf(&o.proxies) {
-		for _, id := range l.Teams {
+		for _, x := range l.Teams {
 			teams++
-			_, is := o.proxyTeams.Get(proxyTeam{id, l.Operator, l.Org})
+			_, is := o.proxyTeams.Get(proxyTeam{x.Team, l.Operator, l.Org})
 			require.True(t, is)
 		}
 	}
 	require.Equal(t, teams, o.proxyTeams.Len())
+	require.Len(t, itemsOf(t, &o.deputies), o.deputyFor.Len())
+	for _, d := range itemsOf(t, &o.deputies) {
+		x, is := o.deputyFor.Get(d)
+		require.True(t, is)
+		require.Same(t, d, x)
+		require.NotNil(t, v.member(d.User, d.Org))
+		require.NotNil(t, v.member(d.Deputy, d.Org))
+	}
 	open := 0
 	for _, m := range itemsOf(t, &o.messages) {
 		if pending(m) {

@@ -260,6 +260,7 @@ func (s *Store) DeleteMembership(
 		if l := w.v.proxyList(user, org); l != nil {
 			w.deleteProxyList(l)
 		}
+		w.deleteDeputies(user, org)
 		for _, e := range w.v.accessOf(user, org) {
 			w.deleteAccess(e)
 		}

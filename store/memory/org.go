@@ -24,7 +24,7 @@ func cloneOrg(o usermgmt.Organization) usermgmt.Organization {
 		o.Policy = &p
 	}
 	o.ExportFields = cloneSlice(o.ExportFields)
-	o.CreatedAt, o.UpdatedAt = utc(o.CreatedAt), utc(o.UpdatedAt)
+	o.CreatedAt, o.UpdatedAt, o.Support.Until = utc(o.CreatedAt), utc(o.UpdatedAt), utc(o.Support.Until)
 	return o
 }
 

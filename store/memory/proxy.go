@@ -27,6 +27,12 @@ func (a proxyTeam) compare(b proxyTeam) int {
 func cloneProxyList(l *usermgmt.ProxyList) usermgmt.ProxyList {
 	c := *l
 	c.Users, c.Teams, c.UpdatedAt = cloneSlice(l.Users), cloneSlice(l.Teams), utc(l.UpdatedAt)
+	for i := range c.Users {
+		c.Users[i].From, c.Users[i].Until = utc(c.Users[i].From), utc(c.Users[i].Until)
+	}
+	for i := range c.Teams {
+		c.Teams[i].From, c.Teams[i].Until = utc(c.Teams[i].From), utc(c.Teams[i].Until)
+	}
 	return c
 }
 
@@ -56,13 +62,13 @@ func (w *writer) saveProxyList(l *usermgmt.ProxyList) error {
 	if w.v.org(l.Org) == nil {
 		return missing("organization")
 	}
-	for _, id := range l.Users {
-		if w.v.person(id) == nil {
+	for _, u := range l.Users {
+		if w.v.person(u.User) == nil {
 			return missing("users")
 		}
 	}
-	for _, id := range l.Teams {
-		if w.v.team(id) == nil {
+	for _, x := range l.Teams {
+		if w.v.team(x.Team) == nil {
 			return missing("teams")
 		}
 	}
@@ -76,20 +82,20 @@ func (w *writer) saveProxyList(l *usermgmt.ProxyList) error {
 func (w *writer) replaceProxyList(old, row *usermgmt.ProxyList) {
 	t := w.others()
 	if old != nil {
-		for _, id := range old.Teams {
-			t.proxyTeams.Delete(w.own, proxyTeam{id, old.Operator, old.Org})
+		for _, x := range old.Teams {
+			t.proxyTeams.Delete(w.own, proxyTeam{x.Team, old.Operator, old.Org})
 		}
 	}
-	for _, id := range row.Teams {
-		t.proxyTeams.Set(w.own, proxyTeam{id, row.Operator, row.Org})
+	for _, x := range row.Teams {
+		t.proxyTeams.Set(w.own, proxyTeam{x.Team, row.Operator, row.Org})
 	}
 	put(&t.proxies, w.own, old, row)
 }
 
 func (w *writer) deleteProxyList(l *usermgmt.ProxyList) {
 	t := w.others()
-	for _, id := range l.Teams {
-		t.proxyTeams.Delete(w.own, proxyTeam{id, l.Operator, l.Org})
+	for _, x := range l.Teams {
+		t.proxyTeams.Delete(w.own, proxyTeam{x.Team, l.Operator, l.Org})
 	}
 	t.proxies.Delete(w.own, l)
 }
@@ -106,7 +112,7 @@ func (w *writer) forgetProxyTeam(team usermgmt.TeamID) {
 		})
 	for _, l := range lists {
 		row := cloneProxyList(l)
-		row.Teams = slices.DeleteFunc(row.Teams, func(id usermgmt.TeamID) bool { return id == team })
+		row.Teams = slices.DeleteFunc(row.Teams, func(x usermgmt.ProxyTeam) bool { return x.Team == team })
 		w.replaceProxyList(l, &row)
 	}
 }
@@ -124,4 +130,23 @@ func (s *Store) ProxyListOf(
 		return usermgmt.ProxyList{}, usermgmt.ErrNotFound
 	}
 	return cloneProxyList(l), nil
+}
+
+// ProxyLists implements [usermgmt.Store].
+func (s *Store) ProxyLists(
+	ctx context.Context, org usermgmt.OrgID, operators []usermgmt.UserID,
+) ([]usermgmt.ProxyList, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []usermgmt.ProxyList
+	seen := make(map[usermgmt.UserID]bool, len(operators))
+	for _, id := range operators {
+		if l := v.proxyList(id, org); l != nil && !seen[id] {
+			seen[id] = true
+			out = append(out, cloneProxyList(l))
+		}
+	}
+	return out, nil
 }

@@ -279,8 +279,19 @@ func (f *fuzzer) change(ctx context.Context, s usermgmt.Store) error {
 		return s.PutAPIKey(ctx, usermgmt.APIKey{ID: some[usermgmt.APIKey](f, 20), User: user, Org: org, Hash: [32]byte{byte(f.IntN(30))}})
 	case 31:
 		old, err := s.ProxyListOf(ctx, user, org)
+		if f.IntN(2) == 0 {
+			other := some[usermgmt.User](f, anyUsers)
+			if d, err := s.DeputyOf(ctx, user, org, other); err == nil && f.IntN(2) == 0 {
+				return s.DeleteDeputy(ctx, d.User, d.Org, d.Deputy)
+			}
+			return s.SaveDeputy(ctx, usermgmt.Deputy{User: user, Org: org, Deputy: other})
+		}
+		var teams []usermgmt.ProxyTeam
+		for _, t := range list[usermgmt.Team](f, anyTeams) {
+			teams = append(teams, usermgmt.ProxyTeam{Team: t})
+		}
 		return s.SaveProxyList(ctx, usermgmt.ProxyList{
-			Operator: user, Org: org, Teams: list[usermgmt.Team](f, anyTeams),
+			Operator: user, Org: org, Teams: teams,
 			Version: versionFor(old, err, func(l usermgmt.ProxyList) int64 { return l.Version }),
 		})
 	case 32:

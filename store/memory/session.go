@@ -40,6 +40,9 @@ type sessionMore struct {
 	endReason     string
 	origin        usermgmt.Origin
 	licence       usermgmt.LicenceType
+	basis         usermgmt.Basis
+	readOnly      bool
+	intersect     bool
 }
 
 var noMore = &sessionMore{}
@@ -80,6 +83,7 @@ func (r *session) value(out *usermgmt.Session) {
 	out.App, out.Role, out.Operator, out.Parent = m.app, m.role, m.operator, m.parent
 	out.Reason, out.OperatorEpoch = m.reason, m.operatorEpoch
 	out.EndedAt, out.EndReason, out.Origin, out.Licence = m.endedAt, m.endReason, m.origin, m.licence
+	out.Basis, out.ReadOnly, out.Intersect = m.basis, m.readOnly, m.intersect
 }
 
 // view fills in a session with the standing of its user.
@@ -185,7 +189,7 @@ func (w *writer) createSession(in *usermgmt.Session) error {
 	more := sessionMore{
 		app: in.App, role: in.Role, operator: in.Operator, parent: in.Parent, reason: in.Reason,
 		operatorEpoch: in.OperatorEpoch, endedAt: utc(in.EndedAt), endReason: in.EndReason, origin: in.Origin,
-		licence: in.Licence,
+		licence: in.Licence, basis: in.Basis, readOnly: in.ReadOnly, intersect: in.Intersect,
 	}
 	if more != *noMore {
 		if !in.Operator.IsZero() {
@@ -277,6 +281,27 @@ func (s *Store) SessionByID(ctx context.Context, id usermgmt.SessionID) (out use
 		return out, usermgmt.ErrNotFound
 	}
 	v.view(&out, r)
+	return out, nil
+}
+
+// SessionsByID implements [usermgmt.Store].
+func (s *Store) SessionsByID(ctx context.Context, ids []usermgmt.SessionID) ([]usermgmt.Session, error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []usermgmt.Session
+	seen := make(map[usermgmt.SessionID]bool, len(ids))
+	for _, id := range ids {
+		r := v.session(id)
+		if r == nil || seen[id] {
+			continue
+		}
+		seen[id] = true
+		var one usermgmt.Session
+		r.value(&one)
+		out = append(out, one)
+	}
 	return out, nil
 }
 

@@ -81,6 +81,8 @@ type otherTables struct {
 	own         uint64
 	proxies     pmap.Map[usermgmt.ProxyList] // by operator
 	proxyTeams  pmap.Tree[proxyTeam]
+	deputies    pmap.Tree[*usermgmt.Deputy] // by who named them
+	deputyFor   pmap.Tree[*usermgmt.Deputy] // by the deputy
 	pools       pmap.Tree[*usermgmt.LicencePool]
 	messages    pmap.Tree[*usermgmt.Message]
 	pending     pmap.Tree[*usermgmt.Message]
@@ -162,6 +164,8 @@ func newVersion(seed maphash.Seed) *version {
 		others: &otherTables{
 			proxies:     pmap.Map[usermgmt.ProxyList]{Hash: func(l *usermgmt.ProxyList) uint64 { return hashID(l.Operator) }},
 			proxyTeams:  pmap.Tree[proxyTeam]{Cmp: proxyTeam.compare},
+			deputies:    pmap.Tree[*usermgmt.Deputy]{Cmp: deputiesByUser},
+			deputyFor:   pmap.Tree[*usermgmt.Deputy]{Cmp: deputiesByDeputy},
 			pools:       pmap.Tree[*usermgmt.LicencePool]{Cmp: comparePools},
 			messages:    pmap.Tree[*usermgmt.Message]{Cmp: messagesByID},
 			pending:     pmap.Tree[*usermgmt.Message]{Cmp: messagesByAge},

@@ -204,6 +204,8 @@ var constraintFields = map[string]string{
 	"um_proxy_lists_org": "organization", "um_proxy_lists_operator": "operator",
 	"um_proxy_users_user": "users", "um_proxy_teams_team": "teams",
 
+	"um_deputies_user": "user", "um_deputies_deputy": "deputy",
+
 	"um_pools_org": "organization",
 
 	"um_groups_name": "name", "um_user_groups_group": "groups",

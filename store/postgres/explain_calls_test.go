@@ -58,7 +58,7 @@ func bigHash(kind, i int) [32]byte {
 // bigCalls are calls of all methods with large tables.
 func bigCalls(users int) []bigCall {
 	return slices.Concat(bigLookups(users), bigLists(users), bigUserLists(users), bigFactors(users), bigSeals(), bigTokenCalls(users),
-		bigJobCalls(users), bigRecordCalls(users), bigWrites(users))
+		bigJobCalls(users), bigActingCalls(users), bigRecordCalls(users), bigWrites(users))
 }
 
 func bigLookups(users int) []bigCall {

@@ -50,8 +50,9 @@ create function um_word(n integer) returns text language sql immutable parallel 
 	as $$ select (x.s)[1 + n % 20] || (x.s)[1 + n / 20 % 20] || case when n >= 400 then (x.s)[1 + n / 400 % 20] || 'n' else '' end
 	from (select '{an,be,car,do,el,fri,ga,hu,is,jo,ka,lu,ma,ne,os,pe,ra,so,ti,va}'::text[] as s) x $$;
 
-insert into usermgmt_orgs (org_id, name, name_key, description, enabled, provider, switch_roles, epoch, created_at, updated_at, version)
-	select um_id(1, o), 'Org ' || o, 'org ' || o, '', true, o = 1, false, 1, now(), now(), 1 from generate_series(1, 51) o;
+insert into usermgmt_orgs (org_id, name, name_key, description, enabled, provider, switch_roles, epoch, created_at, updated_at,
+	support_read_only, support_reason, version)
+	select um_id(1, o), 'Org ' || o, 'org ' || o, '', true, o = 1, false, 1, now(), now(), false, '', 1 from generate_series(1, 51) o;
 insert into usermgmt_stamps (org_id, policy, trees) select um_id(1, o), 1, 1 from generate_series(1, 51) o;
 
 create table um_nodes as
@@ -130,12 +131,13 @@ insert into usermgmt_membership_units (org_id, user_id, pos, unit_id)
 	select um_id(1, 1), um_id(4, i), 0, um_id(2, 1 + i % 10000) from um_people where o = 1 and i % 20 = 3;
 
 insert into usermgmt_sessions (session_id, kind, token_hash, user_id, org_id, operator_id, parent_id, reason, parked, epoch, operator_epoch,
-	idle, created_at, seen_at, expires_at, ended_at, end_reason, over_at, address, user_agent, request_id, pending, licence)
+	idle, created_at, seen_at, expires_at, ended_at, end_reason, over_at, address, user_agent, request_id, pending, licence,
+	basis, read_only, intersect_rights)
 	select um_id(8, i), 1, sha256(uuid_send(um_id(8, i))), um_id(4, 1 + i / 2), um_id(1, 1),
 		case when i % 50 = 0 then um_id(4, 7 + i % 900) end, case when i % 50 = 0 then um_id(8, i - 1) end, '', false, 1, 0, 3600000000000,
 		x.t, x.t, x.t + interval '8 hours', case when i % 4 > 0 then x.t + interval '1 hour' end, '',
 		x.t + case when i % 4 > 0 then interval '1 hour' else interval '8 hours' end, '192.0.2.1', 'Mozilla/5.0', '', 0,
-		case when i % 100 = 0 then 'flex' else 'platform' end
+		case when i % 100 = 0 then 'flex' else 'platform' end, 0, false, false
 	from generate_series(1, :n / 2) i cross join lateral (select now() - interval '30 days' + i * interval '1 second' as t) x;
 insert into usermgmt_api_keys (org_id, user_id, key_id, public_id, hash, epoch, created_at, expires_at,
 	previous_hash, previous_until)
@@ -149,6 +151,10 @@ insert into usermgmt_proxy_lists (org_id, operator_id, restricted, updated_at, v
 	select um_id(1, 1), um_id(4, i), true, now(), 1 from um_people where o = 1 and i % 100 = 9;
 insert into usermgmt_proxy_users (org_id, operator_id, pos, user_id)
 	select org_id, operator_id, k, um_id(4, k) from usermgmt_proxy_lists, generate_series(1, 3) k;
+insert into usermgmt_deputies (org_id, user_id, deputy_id, until_at, read_only, reason, created_at, updated_at, version)
+	select um_id(1, 1), user_id, deputy_id, now() + interval '7 days', false, '', now(), now(), 1
+	from (select um_id(4, i) as user_id, lead(um_id(4, i)) over (order by i) as deputy_id from um_people where o = 1) p
+	where deputy_id is not null;
 insert into usermgmt_audit (audit_id, operation_id, at, verb, outcome, door, operator_id, subject_id, org_id, target_kind, target, digest,
 	count, last_at, class)
 	select um_id(11, i), um_id(14, i / 2), x.t, 'user.' || case i % 50 when 0 then 'delete' when 1 then 'unlock' else 'update' end, 1 + i % 3, 1,

@@ -11,13 +11,16 @@ const (
 	sqlClaimBootstrap = `insert into usermgmt_bootstrap (one, claimed_at) values (true, $1::timestamptz)`
 
 	orgColumns = `o.org_id, o.name, o.name_key, o.description, o.enabled, o.provider, o.switch_roles, o.epoch,
-	o.primary_admin, o.root_team, o.policy::text, o.export_fields::text, o.created_at, o.updated_at, o.version`
+	o.primary_admin, o.root_team, o.policy::text, o.export_fields::text, o.created_at, o.updated_at,
+	o.support_until, o.support_read_only, o.support_reason, o.version`
 
 	sqlInsertOrg = `with o as (
 	insert into usermgmt_orgs (org_id, name, name_key, description, enabled, provider, switch_roles, epoch,
-		primary_admin, root_team, policy, export_fields, created_at, updated_at, version)
+		primary_admin, root_team, policy, export_fields, created_at, updated_at,
+		support_until, support_read_only, support_reason, version)
 	values ($1::uuid, $2::text, $3::text, $4::text, $5::boolean, $6::boolean, $7::boolean, $8::bigint,
-		$9::uuid, $10::uuid, $11::jsonb, $12::jsonb, $13::timestamptz, $14::timestamptz, 1)
+		$9::uuid, $10::uuid, $11::jsonb, $12::jsonb, $13::timestamptz, $14::timestamptz,
+		$15::timestamptz, $16::boolean, $17::text, 1)
 	returning org_id)
 insert into usermgmt_stamps (org_id, policy, trees) select org_id, 1, 1 from o`
 	sqlOrg     = `select ` + orgColumns + ` from usermgmt_orgs o where o.org_id = $1::uuid`
@@ -35,8 +38,8 @@ var (
 set name = $2::text, name_key = $3::text, description = $4::text, enabled = $5::boolean, provider = $6::boolean,
 	switch_roles = $7::boolean, epoch = $8::bigint, primary_admin = $9::uuid, root_team = $10::uuid,
 	policy = $11::jsonb, export_fields = $12::jsonb, created_at = $13::timestamptz, updated_at = $14::timestamptz,
-	version = version + 1
-where org_id = $1::uuid and version = $15::bigint`, `select from usermgmt_orgs where org_id = $1::uuid`)
+	support_until = $15::timestamptz, support_read_only = $16::boolean, support_reason = $17::text, version = version + 1
+where org_id = $1::uuid and version = $18::bigint`, `select from usermgmt_orgs where org_id = $1::uuid`)
 	sqlBumpStamps = guardedUpdate(sqlBumpPolicy, `select from usermgmt_stamps where false`)
 )
 
@@ -55,6 +58,7 @@ func (s *Store) SaveOrg(ctx context.Context, o usermgmt.Organization) error {
 		id(o.ID), o.Name, o.NameKey, o.Description, o.Enabled, o.Provider, o.SwitchRoles, o.Epoch,
 		id(o.PrimaryAdmin), id(o.RootTeam), policy, list(len(o.ExportFields), o.ExportFields),
 		moment(o.CreatedAt), moment(o.UpdatedAt),
+		at(o.Support.Until), o.Support.ReadOnly, o.Support.Reason,
 	}}
 	if o.Version != 0 {
 		st.sql, st.args = sqlUpdateOrg, append(st.args, o.Version)
@@ -62,11 +66,15 @@ func (s *Store) SaveOrg(ctx context.Context, o usermgmt.Organization) error {
 	return s.write(ctx, st)
 }
 
-func scanOrg(r scanner, o *usermgmt.Organization) error {
-	return r.Scan(toID(&o.ID), &o.Name, &o.NameKey, &o.Description, &o.Enabled, &o.Provider, &o.SwitchRoles, &o.Epoch,
+// orgDests are the destinations of orgColumns.
+func orgDests(o *usermgmt.Organization) []any {
+	return []any{toID(&o.ID), &o.Name, &o.NameKey, &o.Description, &o.Enabled, &o.Provider, &o.SwitchRoles, &o.Epoch,
 		toID(&o.PrimaryAdmin), toID(&o.RootTeam), toJSON(&o.Policy), toJSON(&o.ExportFields),
-		toTime(&o.CreatedAt), toTime(&o.UpdatedAt), &o.Version)
+		toTime(&o.CreatedAt), toTime(&o.UpdatedAt),
+		toTime(&o.Support.Until), &o.Support.ReadOnly, &o.Support.Reason, &o.Version}
 }
+
+func scanOrg(r scanner, o *usermgmt.Organization) error { return r.Scan(orgDests(o)...) }
 
 // OrgByID implements [usermgmt.Store].
 func (s *Store) OrgByID(ctx context.Context, org usermgmt.OrgID) (usermgmt.Organization, error) {

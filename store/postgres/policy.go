@@ -87,10 +87,8 @@ func scanPolicy(r scanner, p *usermgmt.PolicySet) error {
 	var sharing []sharingDoc
 	var fields []fieldDoc
 	o := &p.Org
-	if err := r.Scan(toID(&o.ID), &o.Name, &o.NameKey, &o.Description, &o.Enabled, &o.Provider, &o.SwitchRoles, &o.Epoch,
-		toID(&o.PrimaryAdmin), toID(&o.RootTeam), toJSON(&o.Policy), toJSON(&o.ExportFields),
-		toTime(&o.CreatedAt), toTime(&o.UpdatedAt), &o.Version, &p.Policy, &p.SystemPolicy,
-		toJSON(&roles), toJSON(&profiles), toJSON(&apps), toJSON(&access), toJSON(&sharing), toJSON(&fields)); err != nil {
+	if err := r.Scan(append(orgDests(o), &p.Policy, &p.SystemPolicy,
+		toJSON(&roles), toJSON(&profiles), toJSON(&apps), toJSON(&access), toJSON(&sharing), toJSON(&fields))...); err != nil {
 		return err
 	}
 	for i := range roles {

@@ -10,15 +10,17 @@ import (
 const (
 	sessionColumns = `k.session_id, k.kind, k.token_hash, k.user_id, k.org_id, k.application_id, k.role_id, k.operator_id,
 	k.parent_id, k.reason, k.parked, k.epoch, k.operator_epoch, k.idle, k.created_at, k.seen_at, k.expires_at, k.ended_at,
-	k.end_reason, k.address, k.user_agent, k.request_id, k.pending, k.proved_at, k.licence`
+	k.end_reason, k.address, k.user_agent, k.request_id, k.pending, k.proved_at, k.licence,
+	k.basis, k.read_only, k.intersect_rights`
 
 	sqlInsertSession = `insert into usermgmt_sessions (session_id, kind, token_hash, user_id, org_id, application_id, role_id,
 	operator_id, parent_id, reason, parked, epoch, operator_epoch, idle, created_at, seen_at, expires_at, ended_at,
-	end_reason, address, user_agent, request_id, over_at, pending, proved_at, licence)
+	end_reason, address, user_agent, request_id, over_at, pending, proved_at, licence,
+	basis, read_only, intersect_rights)
 values ($1::uuid, $2::smallint, $3::bytea, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, $10::text, $11::boolean,
 	$12::bigint, $13::bigint, $14::bigint, $15::timestamptz, $16::timestamptz, $17::timestamptz, $18::timestamptz,
 	$19::text, $20::text, $21::text, $22::text, least($17::timestamptz, $18::timestamptz),
-	$23::smallint, $24::timestamptz, $25::text)`
+	$23::smallint, $24::timestamptz, $25::text, $26::smallint, $27::boolean, $28::boolean)`
 
 	sessionView = `select ` + sessionColumns + `, ` + standingColumns + `
 from usermgmt_sessions k` + standingTables
@@ -26,6 +28,8 @@ from usermgmt_sessions k` + standingTables
 where k.token_hash = $1::bytea and k.ended_at is null`
 	sqlSession = sessionView + `
 where k.session_id = $1::uuid`
+
+	sqlSessionsByID = `select ` + sessionColumns + ` from usermgmt_sessions k where k.session_id = any ($1::uuid[])`
 
 	sqlTouchSession = `update usermgmt_sessions set seen_at = $2::timestamptz
 where session_id = $1::uuid and ended_at is null and seen_at < $3::timestamptz`
@@ -54,7 +58,7 @@ func (s *Store) CreateSession(ctx context.Context, in usermgmt.Session) error {
 		moment(in.CreatedAt), moment(in.SeenAt), moment(in.ExpiresAt), at(in.EndedAt),
 		in.EndReason, foreign(in.Origin.Address), foreign(in.Origin.UserAgent), foreign(in.Origin.RequestID),
 		int16(in.Pending), at(in.ProvedAt),
-		string(in.Licence),
+		string(in.Licence), int16(in.Basis), in.ReadOnly, in.Intersect,
 	}}
 	if in.Licence == "" {
 		return s.write(ctx, insert)
@@ -66,8 +70,8 @@ func (s *Store) CreateSession(ctx context.Context, in usermgmt.Session) error {
 // sessionRow is where a session is read into.
 type sessionRow struct {
 	usermgmt.Session
-	kind, pending int16
-	idle          int64
+	kind, pending, basis int16
+	idle                 int64
 }
 
 // dests are the destinations of sessionColumns.
@@ -77,12 +81,13 @@ func (r *sessionRow) dests() []any {
 		toID(&x.ID), &r.kind, toHash(&x.TokenHash), toID(&x.User), toID(&x.Org), toID(&x.App), toID(&x.Role), toID(&x.Operator),
 		toID(&x.Parent), &x.Reason, &x.Parked, &x.Epoch, &x.OperatorEpoch, &r.idle, toTime(&x.CreatedAt), toTime(&x.SeenAt),
 		toTime(&x.ExpiresAt), toTime(&x.EndedAt), &x.EndReason, &x.Origin.Address, &x.Origin.UserAgent, &x.Origin.RequestID,
-		&r.pending, toTime(&x.ProvedAt), &x.Licence,
+		&r.pending, toTime(&x.ProvedAt), &x.Licence, &r.basis, &x.ReadOnly, &x.Intersect,
 	}
 }
 
 func (r *sessionRow) value() usermgmt.Session {
 	r.Kind, r.Pending, r.Idle = usermgmt.SessionKind(r.kind), usermgmt.Step(r.pending), time.Duration(r.idle)
+	r.Basis = usermgmt.Basis(r.basis)
 	return r.Session
 }
 
@@ -110,6 +115,11 @@ func (s *Store) SessionByToken(ctx context.Context, hash [32]byte) (usermgmt.Ses
 // SessionByID implements [usermgmt.Store].
 func (s *Store) SessionByID(ctx context.Context, session usermgmt.SessionID) (usermgmt.SessionView, error) {
 	return one(ctx, s, scanSessionView, sqlSession, key(session))
+}
+
+// SessionsByID implements [usermgmt.Store].
+func (s *Store) SessionsByID(ctx context.Context, sessions []usermgmt.SessionID) ([]usermgmt.Session, error) {
+	return all(ctx, s, scanSession, sqlSessionsByID, ids(sessions))
 }
 
 // UpdateSession implements [usermgmt.Store].

@@ -91,12 +91,16 @@ func (w *world) contents() *contents {
 	}
 	c.spareTeam = w.team(c.a.org.ID, c.a.root.ID, "spare")
 	c.annList = usermgmt.ProxyList{
-		Operator: c.ann.ID, Org: c.a.org.ID, Restricted: true, Users: []usermgmt.UserID{c.bob.ID, c.cat.ID},
-		Teams: []usermgmt.TeamID{c.spareTeam.ID, c.a.squad.ID}, UpdatedAt: at(0),
+		Operator: c.ann.ID, Org: c.a.org.ID, Restricted: true,
+		Users: []usermgmt.ProxyUser{{User: c.bob.ID, From: at(1)}, {User: c.cat.ID}},
+		Teams: []usermgmt.ProxyTeam{{Team: c.spareTeam.ID}, {Team: c.a.squad.ID, Until: at(9)}}, UpdatedAt: at(0),
 	}
 	w.do(w.s.SaveProxyList(w.ctx, c.annList))
 	w.do(w.s.SaveProxyList(w.ctx, usermgmt.ProxyList{Operator: c.cat.ID, Org: c.a.org.ID, UpdatedAt: at(0)}))
 	c.annList.Version = 1
+	for _, pair := range [][2]usermgmt.UserID{{c.ann.ID, c.bob.ID}, {c.bob.ID, c.cat.ID}, {c.cat.ID, c.ann.ID}, {c.bob.ID, c.bob.ID}} {
+		w.do(w.s.SaveDeputy(w.ctx, w.newDeputy(c.a, pair[0], pair[1])))
+	}
 	c.annAccess, c.bobAccess = w.access(c.a, c.ann.ID), w.access(c.a, c.bob.ID)
 	c.annAccess.Roles = []usermgmt.RoleAssignment{{Role: c.a.role.ID}}
 	w.do(w.s.SaveAccess(w.ctx, c.annAccess))

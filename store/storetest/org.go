@@ -32,6 +32,7 @@ func orgSave(w *world) {
 			MaxSessions: 3, UsernameOnly: true,
 		},
 		ExportFields: []string{"username", "email", "a"}, CreatedAt: at(2), UpdatedAt: at(3),
+		Support: usermgmt.SupportConsent{Until: at(4), ReadOnly: true, Reason: "ticket"},
 	}
 	checkSave(w, row[usermgmt.Organization]{
 		usermgmt.Store.SaveOrg,

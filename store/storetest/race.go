@@ -15,7 +15,7 @@ func raceCases() []testCase {
 	return []testCase{
 		{"RaceForUniqueKeys", []string{
 			"SaveUser", "SaveOrg", "SaveTeam", "SaveRole", "SaveProfile", "SaveApplication", "SaveAccess", "SaveSharing",
-			"SaveMembership", "SaveProxyList", "CreateSession", "PutAPIKey", "ClaimBootstrap",
+			"SaveMembership", "SaveProxyList", "SaveDeputy", "CreateSession", "PutAPIKey", "ClaimBootstrap",
 		}, raceUnique},
 		{"RaceForTheLastSeat", []string{"ClaimSeats"}, raceSeats},
 		{"RaceForTheLastFloatingSeat", []string{"CreateSession", "FloatingSeats"}, raceFloating},
@@ -180,6 +180,11 @@ func raceUnique(w *world) {
 		contest("proxy lists", isDuplicate, func(int) call {
 			l := usermgmt.ProxyList{Operator: u.ID, Org: st.org.ID}
 			return func(ctx context.Context, tx usermgmt.Store) error { return tx.SaveProxyList(ctx, l) }
+		})
+		contest("deputies", isDuplicate, func(int) call {
+			return func(ctx context.Context, tx usermgmt.Store) error {
+				return tx.SaveDeputy(ctx, w.newDeputy(st, u.ID, u.ID))
+			}
 		})
 		contest("tokens", isTaken("token"), func(int) call {
 			s := w.newSession(st, u.ID, 0)

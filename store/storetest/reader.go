@@ -120,6 +120,23 @@ func (c *contents) readers() []reader {
 		read("ProxyListOf", func(ctx context.Context, s store) (usermgmt.ProxyList, error) {
 			return s.ProxyListOf(ctx, c.ann.ID, org)
 		}),
+		read("ProxyLists", func(ctx context.Context, s store) (unordered[usermgmt.ProxyList], error) {
+			ls, err := s.ProxyLists(ctx, org, []usermgmt.UserID{c.ann.ID, c.bob.ID, c.cat.ID})
+			return unordered[usermgmt.ProxyList](ls), err
+		}),
+		read("SessionsByID", func(ctx context.Context, s store) (unordered[usermgmt.Session], error) {
+			ls, err := s.SessionsByID(ctx, []usermgmt.SessionID{c.annSession.ID, c.annProxy.ID, c.bobSession.ID, c.newSession.ID})
+			return unordered[usermgmt.Session](ls), err
+		}),
+		read("DeputyOf", func(ctx context.Context, s store) (usermgmt.Deputy, error) {
+			return s.DeputyOf(ctx, c.ann.ID, org, c.bob.ID)
+		}),
+		read("ListDeputies", func(ctx context.Context, s store) ([]usermgmt.Deputy, error) {
+			return s.ListDeputies(ctx, usermgmt.DeputyQuery{Org: org, User: c.bob.ID, Limit: 9})
+		}),
+		read("ListDeputies", func(ctx context.Context, s store) ([]usermgmt.Deputy, error) {
+			return s.ListDeputies(ctx, usermgmt.DeputyQuery{Org: org, Deputy: c.cat.ID, Limit: 9})
+		}),
 		read("TracesOf", func(ctx context.Context, s store) (usermgmt.Traces, error) {
 			return s.TracesOf(ctx, usermgmt.Person{User: c.ann.ID, Addresses: []string{c.sent.To}, EmailKeys: []string{"new@mail.test"}})
 		}),

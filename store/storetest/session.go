@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/usermgmt/usermgmt"
@@ -10,6 +11,7 @@ import (
 func sessionCases() []testCase {
 	return []testCase{
 		{"SessionCreate", []string{"CreateSession", "SessionByID", "SessionByToken"}, sessionCreate},
+		{"SessionsByID", []string{"SessionsByID"}, sessionsByID},
 		{"SessionTokensAreUnique", []string{"CreateSession", "UpdateSession"}, sessionTokens},
 		{"SessionUpdate", []string{"UpdateSession", "SessionByToken"}, sessionUpdate},
 		{"SessionTouch", []string{"TouchSession"}, sessionTouch},
@@ -39,6 +41,7 @@ func sessionCreate(w *world) {
 	full := w.newSession(st, u.ID, 0)
 	full.Kind, full.Operator, full.Parent = usermgmt.SessionProxy, v.ID, w.session(st, v.ID, 0).ID
 	full.App, full.Role, full.Reason = st.app.ID, st.role.ID, "a call"
+	full.Basis, full.ReadOnly, full.Intersect = usermgmt.BasisDeputy, true, true
 	full.Pending, full.ProvedAt = usermgmt.StepFactor|usermgmt.StepEnroll, at(-3)
 	full.Epoch, full.OperatorEpoch, full.Idle = 7, 1<<40, 15*time.Minute
 	full.Origin = usermgmt.Origin{Address: "2001:db8::1", UserAgent: "agent/1 (\u00e9)", RequestID: "r"}
@@ -68,6 +71,23 @@ func sessionCreate(w *world) {
 	view = usermgmt.SessionView{Session: old, Standing: wantStanding(v, st.org)}
 	view.Standing.Policy, view.Standing.Trees, view.Standing.SystemPolicy = 2, 2, 2
 	got(w.s.SessionByToken(w.ctx, old.TokenHash)).is(w, view)
+}
+
+func sessionsByID(w *world) {
+	st := w.site("a")
+	u := w.user(st, "u")
+	a, b := w.session(st, u.ID, 0), w.session(st, u.ID, 1)
+	c := w.proxy(st, a, w.user(st, "v").ID, 2)
+	equal(w, "ended", true, got(w.s.EndSession(w.ctx, a.ID, at(5), "x")).must(w))
+	find := func(what string, want []usermgmt.Session, ids ...usermgmt.SessionID) {
+		w.Helper()
+		list := got(w.s.SessionsByID(w.ctx, ids)).must(w)
+		slices.SortFunc(list, func(a, b usermgmt.Session) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		equal(w, what, want, list)
+	}
+	find("no sessions", nil)
+	find("an unknown session", nil, newID[usermgmt.Session](w))
+	find("live and ended ones, each once", []usermgmt.Session{ended(a, at(5), "x"), b, ended(c, at(5), "x")}, c.ID, a.ID, b.ID, newID[usermgmt.Session](w), a.ID)
 }
 
 func sessionTokens(w *world) {
@@ -102,6 +122,7 @@ func sessionUpdate(w *world) {
 	given := next
 	// Nothing else is replaced.
 	given.Kind, given.Reason, given.Epoch, given.CreatedAt, given.ExpiresAt = usermgmt.SessionProxy, "x", 9, at(9), at(10)
+	given.Basis, given.ReadOnly, given.Intersect = usermgmt.BasisBreakGlass, true, true
 	given.User, given.Idle, given.Origin.Address, given.EndReason = w.user(st, "v").ID, 1, "x", "x"
 	w.do(w.s.UpdateSession(w.ctx, given, a.TokenHash))
 	w.sessionIs("the session", next)

@@ -104,12 +104,12 @@ func teamDeleteProxyLists(w *world) {
 	w.join(st, u.ID)
 	l := usermgmt.ProxyList{
 		Operator: u.ID, Org: st.org.ID, Restricted: true,
-		Teams: []usermgmt.TeamID{st.squad.ID, st.side.ID}, UpdatedAt: at(0),
+		Teams: []usermgmt.ProxyTeam{{Team: st.squad.ID}, {Team: st.side.ID, Until: at(7)}}, UpdatedAt: at(0),
 	}
 	w.do(w.s.SaveProxyList(w.ctx, l))
 	w.do(w.s.DeleteTeam(w.ctx, st.squad.ID))
 	stored := got(w.s.ProxyListOf(w.ctx, u.ID, st.org.ID)).must(w)
-	equal(w, "the teams left", []usermgmt.TeamID{st.side.ID}, stored.Teams)
+	equal(w, "the teams left", []usermgmt.ProxyTeam{{Team: st.side.ID, Until: at(7)}}, stored.Teams)
 	w.do(w.s.DeleteTeam(w.ctx, st.side.ID))
 	stored = got(w.s.ProxyListOf(w.ctx, u.ID, st.org.ID)).must(w)
 	equal(w, "the teams left", nil, stored.Teams)

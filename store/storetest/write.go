@@ -204,11 +204,20 @@ func (c *contents) writesOfDoors() []write {
 		}},
 		{"DeleteAPIKey", func(ctx context.Context, s store) error { return s.DeleteAPIKey(ctx, c.bob.ID, org) }},
 		{"SaveProxyList", func(ctx context.Context, s store) error {
-			return s.SaveProxyList(ctx, usermgmt.ProxyList{Operator: c.bob.ID, Org: org, Users: []usermgmt.UserID{c.ann.ID}})
+			return s.SaveProxyList(ctx, usermgmt.ProxyList{Operator: c.bob.ID, Org: org, Users: []usermgmt.ProxyUser{{User: c.ann.ID}}})
 		}},
 		{"SaveProxyList", func(ctx context.Context, s store) error {
 			return s.SaveProxyList(ctx, usermgmt.ProxyList{Operator: c.ann.ID, Org: org, Version: 1})
 		}},
+		{"SaveDeputy", func(ctx context.Context, s store) error {
+			return s.SaveDeputy(ctx, c.w.newDeputy(c.a, c.bob.ID, c.ann.ID))
+		}},
+		{"SaveDeputy", func(ctx context.Context, s store) error {
+			d := c.w.newDeputy(c.a, c.ann.ID, c.bob.ID)
+			d.ReadOnly, d.Version = true, 1
+			return s.SaveDeputy(ctx, d)
+		}},
+		{"DeleteDeputy", func(ctx context.Context, s store) error { return s.DeleteDeputy(ctx, c.bob.ID, org, c.bob.ID) }},
 	}
 }
 
