@@ -84,7 +84,7 @@ func TestReservedLoginNamesAreNobodyElses(t *testing.T) {
 
 // readsOfUsers are the calls about a user that change nothing of the user.
 var readsOfUsers = []string{"Users.Get", "Users.View", "Users.List", "Users.Status", "Members.Get", "Members.ListOf", "Sessions.List", "Factors.Get",
-	"Proxy.Grants", "Proxy.Deputies", "Proxy.WhoMayActAs", "Proxy.History", "Settings.List", "Settings.Get", "Users.SubjectReport"}
+	"Proxy.Grants", "Proxy.Deputies", "Proxy.WhoMayActAs", "Proxy.History", "Settings.List", "Settings.Get", "Users.SubjectReport", "Access.MayOwn"}
 
 // TestNobodyChangesReservedUsers makes every call of the matrix that is about a
 // user, on a reserved one.
