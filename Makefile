@@ -12,6 +12,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAKCOUNT ?= 20
+PEERCOUNT ?= 1
 PLANUSERS ?= 1000000
 SCALEUSERS ?= 1000000
 
@@ -65,6 +66,11 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=pattern BENCHTIME=1s)
 	@$(call each,go test ./... -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem)
+
+.PHONY: peers
+peers: ## Ask casbin, cedar-go, OPA and OpenFGA what usermgmt is asked, and time all of them (BENCH=pattern BENCHTIME=1s PEERCOUNT=1)
+	@cd bench && go vet -tags peers . && go test -tags peers -run . . && \
+	go test -tags peers -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(PEERCOUNT) -timeout 0 .
 
 .PHONY: plans
 plans: ## Look at the plans of all statements on PLANUSERS (1000000) users

@@ -297,7 +297,9 @@ func BenchmarkSnapshot(b *testing.B) {
 		b.Run(fmt.Sprintf("process/users=%d", n), func(b *testing.B) {
 			o := sceneOf(n).engine(b, makers[0]).(*ours)
 			for b.Loop() {
+				b.StopTimer()
 				o.open()
+				b.StartTimer()
 				o.verified(0)
 			}
 		})
@@ -349,7 +351,7 @@ func (o *ours) proxyTargets(b *testing.B) (usermgmt.Actor, []usermgmt.UserID) {
 		}
 		const password = "a long enough password of nobody"
 		ctx := b.Context()
-		require.NoError(b, o.m.Passwords().Set(ctx, o.system[0], o.users[u], password, password, false))
+		require.NoError(b, o.m.Passwords().Set(ctx, o.admins[0], o.users[u], password, password, false))
 		in, err := o.m.Auth().Login(ctx, usermgmt.LoginRequest{Name: userName(u), Password: password, Org: o.orgs[0]})
 		require.NoError(b, err)
 		for _, target := range yes {

@@ -28,7 +28,7 @@ type ours struct {
 	teams  []usermgmt.TeamID
 	roles  []usermgmt.RoleID
 	users  []usermgmt.UserID
-	system []usermgmt.Actor // of each organization
+	admins []usermgmt.Actor // an administrator of each organization
 	actors map[int]usermgmt.Actor
 }
 
@@ -55,20 +55,18 @@ func newOurs(tb testing.TB, w *world) engine {
 		roles: idsOf[usermgmt.Role](3, len(w.roles)), users: idsOf[usermgmt.User](4, len(w.users)),
 	}
 	o.open()
-	for i := range o.orgs {
-		a, err := o.m.SystemActor("benchmark", o.orgs[i], usermgmt.Grant{Permission: "*.*", Scope: usermgmt.ScopeOrganization})
-		require.NoError(tb, err)
-		o.system = append(o.system, a)
-	}
 	o.saveOrgs()
 	o.saveUsers()
+	for i := range o.orgs {
+		o.admins = append(o.admins, o.administrator(i))
+	}
 	for i, s := range w.shares {
 		n := usermgmt.NewSharing{Name: shareName(i), Owning: o.teams[s.owning], OwningSubteams: true,
 			Sharing: []usermgmt.TeamID{o.teams[s.sharing]}, Model: usermgmt.SharingOneWay}
 		for _, p := range sharedPerms {
 			n.Permissions = append(n.Permissions, usermgmt.Permission(p))
 		}
-		_, err := o.m.Sharing().Create(context.Background(), o.system[s.org], n)
+		_, err := o.m.Sharing().Create(context.Background(), o.admins[s.org], n)
 		require.NoError(tb, err)
 	}
 	return o
@@ -158,6 +156,22 @@ func (o *ours) saveUsers() {
 	})
 }
 
+// administrator is a member of no team who may do everything in the organization.
+func (o *ours) administrator(org int) usermgmt.Actor {
+	id, unit, name := idOf[usermgmt.User](7, org), idOf[usermgmt.BusinessUnit](6, org), fmt.Sprint("administrator", org)
+	profile := usermgmt.AccessProfile{ID: idOf[usermgmt.AccessProfile](8, org), Org: o.orgs[org], NameKey: name,
+		Grants: []usermgmt.Grant{{Permission: "*.*", Scope: scopes[organization]}}}
+	ctx := context.Background()
+	require.NoError(o.tb, o.store.SaveProfile(ctx, profile))
+	require.NoError(o.tb, o.store.SaveUser(ctx, usermgmt.User{ID: id, Org: o.orgs[org], OwnerUnit: unit, Kind: usermgmt.KindPerson,
+		Username: name, UsernameKey: name, NameKey: name, SearchKey: name, Enabled: true}))
+	require.NoError(o.tb, o.store.SaveMembership(ctx, usermgmt.Membership{User: id, Org: o.orgs[org], Enabled: true, Profile: profile.ID,
+		Rights: 1, Units: []usermgmt.UnitID{unit}, Licence: usermgmt.LicencePlatform}))
+	a, err := o.m.ActorFor(ctx, usermgmt.ActorRequest{User: id, Org: o.orgs[org], ProvedAt: time.Now()})
+	require.NoError(o.tb, err)
+	return a
+}
+
 func (o *ours) assignment(h holding, at time.Time) usermgmt.RoleAssignment {
 	a := usermgmt.RoleAssignment{Role: o.roles[h.role]}
 	switch before, after := at.Add(-24*time.Hour).UTC(), at.Add(24*time.Hour).UTC(); h.when {
@@ -229,7 +243,7 @@ func (o *ours) change(u int, roles func([]usermgmt.RoleAssignment) []usermgmt.Ro
 		o.tb.Fatal(err)
 	}
 	to := roles(mem.Roles)
-	_, err = o.m.Members().Update(ctx, o.system[org], user, o.orgs[org], mem.Version, usermgmt.MembershipUpdate{Roles: &to})
+	_, err = o.m.Members().Update(ctx, o.admins[org], user, o.orgs[org], mem.Version, usermgmt.MembershipUpdate{Roles: &to})
 	if err != nil {
 		o.tb.Fatal(err)
 	}
@@ -237,7 +251,7 @@ func (o *ours) change(u int, roles func([]usermgmt.RoleAssignment) []usermgmt.Ro
 }
 
 func (o *ours) move(team, _, to int) {
-	ctx, a := context.Background(), o.system[o.w.teams[team].org]
+	ctx, a := context.Background(), o.admins[o.w.teams[team].org]
 	t, err := o.store.TeamByID(ctx, o.teams[team])
 	if err != nil {
 		o.tb.Fatal(err)
