@@ -40,6 +40,8 @@ type snapshot struct {
 	units  []UnitID
 	roles  []RoleID  // that are sources
 	ranges []IPRange // of the access profile
+	// app is the current application: the one that was chosen, if the user has access.
+	app ApplicationID
 	// inForce is the one role that counts where the organization switches roles;
 	// choose, that it has to be chosen first.
 	inForce  RoleID
