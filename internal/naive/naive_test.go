@@ -2,9 +2,13 @@ package naive
 
 import (
 	"fmt"
+	"go/parser"
+	"go/token"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +77,33 @@ func TestTheLibraryAnswersByTheBook(t *testing.T) {
 		seed, all.questions, n.worlds, n.worlds/10, text)
 	for _, line := range under {
 		t.Errorf("under 1 %%: %s", line)
+	}
+}
+
+// TestTheEvaluatorSharesNoCodeWithTheLibrary keeps it what it is for.
+func TestTheEvaluatorSharesNoCodeWithTheLibrary(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read++
+		for _, i := range f.Imports {
+			if strings.Contains(i.Path.Value, ".") {
+				t.Errorf("%s imports %s", name, i.Path.Value)
+			}
+		}
+	}
+	if read == 0 {
+		t.Error("no files")
 	}
 }
 

@@ -74,7 +74,7 @@ func (d *draw) question(session Question) Question {
 }
 
 // weights say how much of an aim a line of the report needs: none of what chance
-// brings anyway. What is not there needs a little.
+// brings anyway. What is not there has 1.
 var weights = func() map[string]int {
 	weights := map[string]int{}
 	for weight, names := range map[int][]string{
@@ -89,13 +89,11 @@ var weights = func() map[string]int {
 			"a role of an application", "sharing", "sharing: more than one way", "criteria", "ownership", "record of the field",
 		},
 		2: {"API keys use all roles", "system-only action"},
-		3: {
-			"refused: " + WhyCriteria + ": no basis", "record of no organization",
-		},
+		3: {"refused: " + WhyCriteria + ": no basis", "record of no organization"},
 		5: {
 			"refused: " + WhyCriteria + ": team", string(System), FromTeamEntry, "record of another organization",
-			"system in the provider", "refused: " + WhyCriteria + ": role", "refused: " + WhyCriteria + ": field", RuleField, FromUserEntry, fromTeamAbove,
-			"no system outside the provider", string(Division),
+			"system in the provider", "refused: " + WhyCriteria + ": role", "refused: " + WhyCriteria + ": field", RuleField,
+			FromUserEntry, fromTeamAbove, "no system outside the provider", string(Division),
 		},
 		6: {
 			"refused: " + WhyCriteria + ": user", "a field's own entry", "sharing: mashup", "sharing: no mashup",
