@@ -218,7 +218,8 @@ func BenchmarkTreeMove(b *testing.B) {
 	}
 	each(b, sizes, func(m maker) bool { return m.fixed || m.stale }, func(b *testing.B, s *scene, m maker) {
 		e := s.engine(b, m)
-		v, q := s.w.telling(b)
+		v, q, below := s.w.telling(b)
+		home := v.from
 		for b.Loop() {
 			e.move(v.team, v.from, v.to)
 			s.w.move(v.team, v.to)
@@ -227,37 +228,42 @@ func BenchmarkTreeMove(b *testing.B) {
 			}
 			v.from, v.to = v.to, v.from
 		}
-		if s.w.teams[v.team].parent != v.from {
-			b.Fatal("the world and the move differ")
+		if v.from != home {
+			e.move(v.team, v.from, home)
+			s.w.move(v.team, home)
 		}
-		e.move(v.team, v.from, v.to)
-		s.w.move(v.team, v.to)
+		b.ReportMetric(float64(below), "teams-moved")
 	})
 }
 
-// telling is a move and a question that has another answer afterwards.
-func (w *world) telling(tb testing.TB) (move, question) {
+// telling is the move to the root that has most teams below, of those by which
+// somebody loses what a question is about.
+func (w *world) telling(tb testing.TB) (best move, about question, most int) {
 	tb.Helper()
-	qs := w.questions(2000)
-	for _, v := range w.moves(50) {
-		if w.teams[v.team].parent != v.from || w.within(v.to, v.team) {
-			continue // one of several moves that go together
+	size := make([]int, len(w.teams))
+	for t := range w.teams {
+		for above := t; above >= 0; above = w.teams[above].parent {
+			size[above]++
 		}
-		before := make([]bool, len(qs))
-		for i, q := range qs {
-			before[i] = w.allows(q)
+	}
+	for _, q := range w.questions(2000) {
+		if w.teams[q.team].org != 0 || !w.allows(q) {
+			continue
 		}
-		w.move(v.team, v.to)
-		for i, q := range qs {
-			if w.allows(q) != before[i] {
-				w.move(v.team, v.from)
-				return v, q
+		for t := q.team; w.teams[t].parent > 0; t = w.teams[t].parent {
+			v := move{t, w.teams[t].parent, 0}
+			w.move(t, v.to)
+			lost := !w.allows(q)
+			w.move(t, v.from)
+			if lost && size[t] > most {
+				best, about, most = v, q, size[t]
 			}
 		}
-		w.move(v.team, v.from)
 	}
-	tb.Fatal("no question tells that a team was moved")
-	return move{}, question{}
+	if most == 0 {
+		tb.Fatal("no question tells that a team was moved")
+	}
+	return best, about, most
 }
 
 // BenchmarkSnapshot is what an engine needs before it can answer: all of it at
