@@ -32,12 +32,15 @@ done
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The tests of the services run on memory and over pgx with the race detector, and over
+# database/sql, whose store is the same but for its driver, without it.
 .PHONY: test
 test: ## Run all tests of every module, with the race detector, in random order; those of the services on each store
 	@$(call each,go test ./... -race -shuffle=on -timeout 30m $(TESTFLAGS))
 	@for s in pgx sql; do \
 		echo "# services on $$s"; \
-		USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on -timeout 30m $(TESTFLAGS) || exit 1; \
+		race=-race; [[ $$s == pgx ]] || race=; \
+		USERMGMT_TEST_STORE=$$s go test $(SERVICES) $$race -shuffle=on -timeout 30m $(TESTFLAGS) || exit 1; \
 	done
 
 .PHONY: build
