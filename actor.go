@@ -288,7 +288,8 @@ type ActorRequest struct {
 
 // ActorFor makes an actor for a user whom the host authenticated itself. The
 // user passes the same status checks as at a login, and is refused with
-// [ErrUnauthenticated] by the same rules.
+// [ErrUnauthenticated] by the same rules; a Role that does not count for the user is
+// refused as by [Auth.TakeRole].
 func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error) {
 	const op = "ActorFor"
 	now := m.now()
