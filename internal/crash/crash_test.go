@@ -39,7 +39,7 @@ func kills() int {
 	if os.Getenv("USERMGMT_SOAK") != "" {
 		return 200
 	}
-	return 12
+	return 20
 }
 
 // land is a database with the ground of the load, and what clients said about it.
