@@ -91,6 +91,9 @@ func (w *work) support(ctx context.Context, req *SupportRequest, tok sessionToke
 	if err := w.mayAct(cfg.Off, perm); err != nil {
 		return nil, err
 	}
+	if err := w.tx.LockOrg(ctx, req.Org); err != nil { // or its consent might end meanwhile
+		return nil, err
+	}
 	org, err := w.organization(ctx, req.Org)
 	if err != nil {
 		return nil, err
