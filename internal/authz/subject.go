@@ -3,19 +3,25 @@ package authz
 import (
 	"cmp"
 	"slices"
+	"unsafe"
 )
 
 // Subject is the resolved rights of one user in one organization. It is
 // immutable; Grants and Held may be shared between subjects.
+//
+// What a check of a team reads is in the first 64 bytes: one line of the
+// processor's cache, since the allocator aligns values of 192 bytes to it.
 type Subject struct {
 	// Grants are the masks in force, by permission number; Held are those that
 	// count for granting to others: without the limit to the objects of the
 	// current application.
-	Grants []Mask
-	teams  places // own teams
-	units  places // assigned units
-	Held   []Mask
-	shared []Share
+	Grants   []Mask
+	teams    places // own teams
+	twoTeams [2]Span
+	units    places // assigned units
+	oneUnit  [1]Span
+	Held     []Mask
+	shared   []Share
 
 	User, Org          ID
 	unitTree, teamTree *Tree
@@ -55,23 +61,33 @@ func Disjoint(spans []Span) []Span {
 // NewSubject places a user with the given units and teams in the trees, with whom
 // the shares are shared.
 func NewSubject[U, T ~[16]byte](user, org ID, unitTree, teamTree *Tree, units []U, teams []T, shared []Share) *Subject {
-	return &Subject{
-		User: user, Org: org, unitTree: unitTree, teamTree: teamTree, shared: shared,
-		units: placesOf(unitTree, units), teams: placesOf(teamTree, teams),
-	}
+	s := &Subject{User: user, Org: org, unitTree: unitTree, teamTree: teamTree, shared: shared}
+	s.teams = placesOf(s.twoTeams[:0], teamTree, teams)
+	s.units = placesOf(s.oneUnit[:0], unitTree, units)
+	return s
 }
 
 // Bytes estimates the memory of s without what it shares.
-func (s *Subject) Bytes() int { return 168 + 8*(cap(s.units)+cap(s.teams)) + 48*cap(s.shared) }
+func (s *Subject) Bytes() int {
+	n := int(unsafe.Sizeof(*s)) + 48*cap(s.shared)
+	if cap(s.teams) > len(s.twoTeams) {
+		n += 8 * cap(s.teams)
+	}
+	if cap(s.units) > len(s.oneUnit) {
+		n += 8 * cap(s.units)
+	}
+	return n
+}
 
 // places are positions of a tree: in Start, ascending. End is the end of the
 // subtree, or of one before it that reaches farther, so that a position lies
 // below one of them if it lies below the last that begins before it.
 type places []Span
 
-// placesOf returns the positions of the ids that exist, each once.
-func placesOf[T ~[16]byte](t *Tree, ids []T) places {
-	out := make(places, 0, len(ids))
+// placesOf returns the positions of the ids that exist, each once: in buf, if it
+// holds as many.
+func placesOf[T ~[16]byte](buf places, t *Tree, ids []T) places {
+	out := slices.Grow(buf, len(ids))
 	for _, id := range ids {
 		if p, ok := t.pos[ID(id)]; ok {
 			out = append(out, t.Subtree(p))

@@ -265,5 +265,18 @@ func TestChecksAllocateNothing(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		_ = Reaches(s, hierarchy|ownDivision, here, you, units, teams)
 	}))
-	assert.Positive(t, s.Bytes())
+}
+
+// A subject of one unit and two teams is one value of three lines of the cache.
+func TestASmallSubjectIsOneValue(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	nodes, _ := randomForest(r, 100)
+	tree, err := NewTree(nodes)
+	require.NoError(t, err)
+	units, teams := ids([]int{1}), ids([]int{2, 3})
+	var s *Subject
+	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { s = NewSubject(me, here, tree, tree, units, teams, nil) }))
+	assert.Equal(t, 192, s.Bytes())
+	s = NewSubject(me, here, tree, tree, ids([]int{1, 2}), ids([]int{2, 3, 4}), []Share{{}})
+	assert.GreaterOrEqual(t, s.Bytes(), 192+2*8+3*8+48)
 }
