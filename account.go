@@ -171,6 +171,18 @@ func (b Basis) String() string {
 	return [...]string{"own", "permission", "deputy", "support", "break_glass"}[min(int(b), 4)]
 }
 
+// permission is what allows to act on the basis, or would without it.
+func (b Basis) permission() Permission {
+	switch b {
+	case BasisSupport:
+		return PermSupportLogin
+	case BasisBreakGlass:
+		return PermBreakGlass
+	default:
+		return PermProxyLogin
+	}
+}
+
 // Session is one login. Only the hash of its token is stored.
 type Session struct {
 	ID   SessionID

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -170,7 +171,9 @@ func newNest(t *testing.T) *nest {
 	t.Helper()
 	n := &nest{aviary: newAviary(t)}
 	logger := slog.New(slog.NewJSONHandler(lockedWriter{n.aviary}, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))
-	n.Env = usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Logger: logger})
+	policy := usermgmt.PolicyNIST()
+	policy.Deputies = 28 * 24 * time.Hour
+	n.Env = usermgmttest.NewOn(t, teststores.New(t), &usermgmt.Config{Logger: logger, Policy: &policy})
 	return n
 }
 
@@ -198,6 +201,7 @@ func TestNoSecretComesOutOfAnything(t *testing.T) {
 	n.credentials(ann)
 	n.files()
 	n.inner(ctx)
+	n.acting(ctx)
 	n.links(ctx)
 
 	entries, err := n.Store.ListAudit(ctx, usermgmt.AuditQuery{Limit: 1000})

@@ -271,7 +271,10 @@ func (w *work) actAs(ctx context.Context, ses Session, st Standing, tok sessionT
 		return nil, err
 	}
 	result, err := w.startSession(ctx, ses, st, tok)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnauthenticated): // the other's session: what allowed it was taken away meanwhile
+		return nil, refusedActing(ses.Basis.permission(), reasonRule(err))
+	case err != nil:
 		return nil, err
 	}
 	after["session"], after["basis"], after["expires_at"] = ses.ID.String(), ses.Basis.String(), ses.ExpiresAt.Format(time.RFC3339Nano)

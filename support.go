@@ -84,10 +84,11 @@ func (p *Proxy) Support(ctx context.Context, a Actor, req SupportRequest) (*Logi
 
 func (w *work) support(ctx context.Context, req *SupportRequest, tok sessionToken, bad problems) (*LoginResult, error) {
 	cfg := &w.m.cfg.Support
-	perm, basis := PermSupportLogin, BasisSupport
+	basis := BasisSupport
 	if req.BreakGlass {
-		perm, basis = PermBreakGlass, BasisBreakGlass
+		basis = BasisBreakGlass
 	}
+	perm := basis.permission()
 	if err := w.mayAct(cfg.Off, perm); err != nil {
 		return nil, err
 	}
@@ -202,11 +203,7 @@ func (w *work) administrators(ctx context.Context, org OrgID) ([]User, error) {
 // stillSupport checks at each verification that support may still act as the
 // primary administrator: v is the administrator's actor.
 func (m *Manager) stillSupport(ctx context.Context, s Store, ses *Session, operator, v *actorValue, now time.Time) error {
-	perm := PermSupportLogin
-	if ses.Basis == BasisBreakGlass {
-		perm = PermBreakGlass
-	}
-	if !operator.can(perm, &Record{Org: ses.Org}) {
+	if !operator.can(ses.Basis.permission(), &Record{Org: ses.Org}) {
 		return refusedEntry("support_withdrawn")
 	}
 	org, err := s.OrgByID(ctx, ses.Org)

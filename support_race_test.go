@@ -64,3 +64,33 @@ func TestARevokedConsentLeavesNoSession(t *testing.T) {
 		}
 	}
 }
+
+// The same of a deputy who is withdrawn: one who loses is refused, and no session
+// outlives it.
+func TestAWithdrawnDeputyLeavesNoSession(t *testing.T) {
+	t.Parallel()
+	c := deputising(t, nil)
+	c.names(t, nil)
+	logins := make([]*usermgmt.LoginResult, 31)
+	for i := range logins {
+		logins[i] = c.Login("ivan")
+	}
+	nora := c.As(c.nora.ID)
+	in := make(chan *usermgmt.LoginResult, len(logins))
+	for _, own := range logins {
+		go func() {
+			r, err := c.Proxy().Login(t.Context(), own.Actor, usermgmt.ProxyRequest{Target: c.nora.ID, Acknowledged: true})
+			if err != nil {
+				assert.ErrorIs(t, err, usermgmt.ErrPermission)
+			}
+			in <- r
+		}()
+	}
+	require.NoError(t, c.Proxy().WithdrawDeputy(t.Context(), nora, c.nora.ID, c.ivan.ID))
+	for range logins {
+		if r := <-in; r != nil {
+			_, err := c.verify(t, r)
+			require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
+		}
+	}
+}

@@ -25,7 +25,12 @@ type tenancy struct {
 
 func newTenancy(t *testing.T, cfg *usermgmt.Config) *tenancy {
 	t.Helper()
-	x := &tenancy{Env: usermgmttest.NewOn(t, teststores.New(t), cfg)}
+	return tenancyOf(t, usermgmttest.NewOn(t, teststores.New(t), cfg))
+}
+
+func tenancyOf(t *testing.T, e *usermgmttest.Env) *tenancy {
+	t.Helper()
+	x := &tenancy{Env: e}
 	ctx := t.Context()
 	role, err := x.Roles().Create(ctx, x.Root(), usermgmt.NewRole{Org: x.Organization.ID, Name: "Support", Grants: []usermgmt.Grant{
 		{Permission: usermgmt.PermSupportLogin, Scope: usermgmt.ScopeSystem}, {Permission: usermgmt.PermBreakGlass, Scope: usermgmt.ScopeSystem}}})
