@@ -38,6 +38,7 @@ type world struct {
 	admin usermgmt.UserID // may do everything in the first organization
 	raw   *pgconn.PgConn
 	names atomic.Int64
+	own   *ownUsers
 }
 
 func envInt(tb testing.TB, name string, otherwise int) int {

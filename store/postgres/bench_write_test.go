@@ -14,21 +14,25 @@ import (
 	"github.com/usermgmt/usermgmt/internal/testonly"
 )
 
-// ownUsers are users whom benchmarks change. Each caller has users of its own: what
-// they wait for is the disk, not each other.
+// ownUsers are users whom benchmarks change, as they are stored. Each caller has
+// users of its own: what they wait for is the disk, not each other.
 type ownUsers [64]struct {
 	sync.Mutex
 	usermgmt.User
 }
 
-func (w *world) own(tb testing.TB) *ownUsers {
+func (w *world) ownUsers(tb testing.TB) *ownUsers {
 	tb.Helper()
+	if w.own != nil {
+		return w.own
+	}
 	out := &ownUsers{}
 	for i := range out {
 		u, err := w.store.UserByID(context.Background(), bigUser(20*(i+1)+3))
 		require.NoError(tb, err)
 		out[i].User = u
 	}
+	w.own = out
 	return out
 }
 
@@ -45,7 +49,7 @@ func phone(i int) string { return fmt.Sprint("+49 30 ", i) }
 // saves change a field of a user, without an audit entry and with one.
 func (w *world) saves(tb testing.TB) (plain, audited func(i int) error) {
 	tb.Helper()
-	own := w.own(tb)
+	own := w.ownUsers(tb)
 	save := func(audited bool) func(i int) error {
 		return func(i int) error {
 			return own.with(i, func(u *usermgmt.User) error {
@@ -64,11 +68,26 @@ func (w *world) saves(tb testing.TB) (plain, audited func(i int) error) {
 	return save(false), save(true)
 }
 
+// updates are the same through the service.
+func (w *world) updates(tb testing.TB, m *usermgmt.Manager) func(i int) error {
+	tb.Helper()
+	own, actor := w.ownUsers(tb), w.actor(tb)
+	return func(i int) error {
+		return own.with(i, func(u *usermgmt.User) error {
+			p := phone(i)
+			out, err := m.Users().Update(context.Background(), actor, u.ID, u.Version, usermgmt.UserUpdate{Phone: &p})
+			if err == nil {
+				u.Version = out.Version
+			}
+			return err
+		})
+	}
+}
+
 // updateContests are changes of one field of a user, with their audit entry.
 func (w *world) updateContests(tb testing.TB) []contest {
 	ctx := context.Background()
-	own := w.own(tb)
-	actor := w.actor(tb)
+	own := w.ownUsers(tb)
 	const bare = `update usermgmt_users set phone = $2, updated_at = $3, version = version + 1 where user_id = $1 and version = $4`
 	const bareAudit = `with u as (` + bare + ` returning user_id)
 insert into usermgmt_audit (audit_id, operation_id, at, verb, outcome, door, operator_id, subject_id, org_id, target_kind, target, digest, count, last_at)
@@ -83,19 +102,9 @@ select gen_random_uuid(), gen_random_uuid(), $3, 'user.update', 1, 1, user_id, u
 		}
 	}
 	plain, audited := w.saves(tb)
-	service := func(i int) error {
-		return own.with(i, func(u *usermgmt.User) error {
-			p := phone(i)
-			out, err := w.m.Users().Update(ctx, actor, u.ID, u.Version, usermgmt.UserUpdate{Phone: &p})
-			if err == nil {
-				u.Version = out.Version
-			}
-			return err
-		})
-	}
 	ways := []side{
 		{"bare UPDATE", exec(bare)}, {"SaveUser and AppendAudit", audited}, {"SaveUser alone", plain},
-		{"bare UPDATE and INSERT in one statement", exec(bareAudit)}, {"Users.Update", service},
+		{"bare UPDATE and INSERT in one statement", exec(bareAudit)}, {"Users.Update", w.updates(tb, w.m)},
 	}
 	same := []side{ways[2], ways[1]}
 	return []contest{
