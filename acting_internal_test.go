@@ -2,9 +2,6 @@ package usermgmt
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,14 +21,7 @@ func TestNobodyAsksForOneWayOfActingOnly(t *testing.T) {
 		"SessionSupport": {"account.go", "proxy.go", "proxy_verify.go", "session.go", "support.go"},
 	}
 	seen := map[string]bool{}
-	files, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		require.NoError(t, err)
+	for name, file := range sources(t) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if id, ok := n.(*ast.Ident); ok && may[id.Name] != nil {
 				seen[id.Name] = true

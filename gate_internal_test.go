@@ -144,20 +144,30 @@ func TestEveryDoorIsCovered(t *testing.T) {
 	}
 }
 
+// sources are the files of the package, by their names, without its tests.
+func sources(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	names, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	out := map[string]*ast.File{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		out[name] = file
+	}
+	return out
+}
+
 // The registry holds every way that the package declares, and actors are made
 // in known places only: whoever adds one must think of the gate.
 func TestNoWayInIsForgotten(t *testing.T) {
 	t.Parallel()
 	ways := 0
 	makers := map[string]bool{}
-	entries, err := filepath.Glob("*.go")
-	require.NoError(t, err)
-	for _, name := range entries {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-		require.NoError(t, err)
+	for _, file := range sources(t) {
 		for _, decl := range file.Decls {
 			fn := "package"
 			if f, ok := decl.(*ast.FuncDecl); ok {

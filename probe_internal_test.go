@@ -2,15 +2,12 @@ package usermgmt
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // probeReads are the methods of the store that a probe may hand on: they write
@@ -27,10 +24,9 @@ var probeReads = strings.Fields(`SessionsByID ProxyLists ListDeputies OrgByName 
 func TestAProbeWritesNothing(t *testing.T) {
 	t.Parallel()
 	own := map[string]bool{}
-	for _, file := range []string{"probe.go", "probe_writes.go"} {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		require.NoError(t, err)
-		for _, d := range f.Decls {
+	files := sources(t)
+	for _, name := range []string{"probe.go", "probe_writes.go"} {
+		for _, d := range files[name].Decls {
 			if d, ok := d.(*ast.FuncDecl); ok && d.Recv != nil {
 				own[d.Name.Name] = true
 			}
@@ -43,9 +39,7 @@ func TestAProbeWritesNothing(t *testing.T) {
 		read := slices.Contains(probeReads, name)
 		assert.NotEqual(t, read, own[name], "%s: say in probe_writes.go that it writes, or in probeReads that it does not", name)
 	}
-	f, err := parser.ParseFile(token.NewFileSet(), "probe_writes.go", nil, 0)
-	require.NoError(t, err)
-	for _, d := range f.Decls {
+	for _, d := range files["probe_writes.go"].Decls {
 		d, ok := d.(*ast.FuncDecl)
 		if !ok {
 			continue
