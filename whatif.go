@@ -32,15 +32,22 @@ type RightsChange struct {
 	GainedUnits, LostUnits   []UnitID
 	GainedTeams, LostTeams   []TeamID
 	GainedShared, LostShared []TeamID
+	// GainedCriteria and LostCriteria are the roles and teams for the sake of which
+	// the member comes to meet, and no longer meets, [Criteria] that list them, where
+	// an object's criteria choose by roles or teams ([Object.Visibility]).
+	GainedCriteria, LostCriteria Criteria
 }
 
 func (c *RightsChange) gains() bool {
-	return len(c.Gained)+len(c.GainedUnits)+len(c.GainedTeams)+len(c.GainedShared) > 0
+	return len(c.Gained)+len(c.GainedUnits)+len(c.GainedTeams)+len(c.GainedShared)+c.GainedCriteria.len() > 0
 }
 
 func (c *RightsChange) loses() bool {
-	return len(c.Lost)+len(c.LostUnits)+len(c.LostTeams)+len(c.LostShared) > 0
+	return len(c.Lost)+len(c.LostUnits)+len(c.LostTeams)+len(c.LostShared)+c.LostCriteria.len() > 0
 }
+
+// len is how many criteria there are that a change of rights can be about.
+func (c *Criteria) len() int { return len(c.Roles) + len(c.Teams) }
 
 // errWhatIf: the change was only tried.
 var errWhatIf = errors.New("what if")
@@ -232,6 +239,7 @@ func (w *whatIf) compare(user UserID, before, after holding) {
 		}
 		oldAny, freshAny = oldAny|relative(old[n]), freshAny|relative(fresh[n])
 	}
+	w.criteria(&c, w.old.meetable(before, was, now), w.now.meetable(after, is, now))
 	w.places(&c, w.old.subjectOf(before, was, now), w.now.subjectOf(after, is, now), oldAny&freshAny)
 	if !c.gains() && !c.loses() {
 		return
@@ -245,6 +253,40 @@ func (w *whatIf) compare(user UserID, before, after holding) {
 	if len(w.impact.Changes) < w.limit {
 		w.impact.Changes = append(w.impact.Changes, c)
 	}
+}
+
+// criteria compares what criteria a member meets by roles and teams.
+func (w *whatIf) criteria(c *RightsChange, before, after Criteria) {
+	for _, o := range w.m.cfg.Objects {
+		switch o.Visibility {
+		case VisibleByRole:
+			c.GainedCriteria.Roles, c.LostCriteria.Roles = without(after.Roles, before.Roles), without(before.Roles, after.Roles)
+		case VisibleByTeam:
+			c.GainedCriteria.Teams, c.LostCriteria.Teams = without(after.Teams, before.Teams), without(before.Teams, after.Teams)
+		}
+	}
+}
+
+// without returns the elements of list that are not in the other, each once.
+func without[E any](list, other []ID[E]) (out []ID[E]) {
+	for _, id := range list {
+		if !slices.Contains(other, id) && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// meetable are the roles of the holder that are sources, and the own teams.
+func (o compiledOrg) meetable(h holding, list []source, now time.Time) (c Criteria) {
+	for _, s := range list {
+		switch s.Kind {
+		case SourceRole, SourceAccess, SourceTeamAccess:
+			c.Roles = append(c.Roles, s.Role)
+		}
+	}
+	c.Teams = (&clock{now: now, future: true}).teams(h.membership)
+	return c
 }
 
 // places compares where a member's relations lead. Who keeps the own units and

@@ -20,10 +20,10 @@ func (c *company) whatIf(t *testing.T, change func(ctx context.Context, m *userm
 	gaining, losing := 0, 0
 	for _, ch := range impact.Changes {
 		out[ch.User] = ch
-		if len(ch.Gained)+len(ch.GainedTeams)+len(ch.GainedUnits)+len(ch.GainedShared) > 0 {
+		if len(ch.Gained)+len(ch.GainedTeams)+len(ch.GainedUnits)+len(ch.GainedShared)+len(ch.GainedCriteria.Roles)+len(ch.GainedCriteria.Teams) > 0 {
 			gaining++
 		}
-		if len(ch.Lost)+len(ch.LostTeams)+len(ch.LostUnits)+len(ch.LostShared) > 0 {
+		if len(ch.Lost)+len(ch.LostTeams)+len(ch.LostUnits)+len(ch.LostShared)+len(ch.LostCriteria.Roles)+len(ch.LostCriteria.Teams) > 0 {
 			losing++
 		}
 	}
@@ -108,6 +108,36 @@ func TestWhatIfAPolicyShared(t *testing.T) {
 	require.Len(t, got, 1)
 	assert.Equal(t, []usermgmt.TeamID{c.sales}, got[c.ivan.ID].GainedShared)
 	assert.Equal(t, []usermgmt.Grant{{Permission: "deal.edit", Scope: usermgmt.ScopeShared}}, got[c.ivan.ID].Gained)
+}
+
+// A role or a team can open single records and grant nothing.
+func TestWhatIfCriteriaAreMet(t *testing.T) {
+	t.Parallel()
+	c := newConfidential(t)
+	badge := c.newRole(t, "Badge")
+	impact, err := c.Access().WhatIf(t.Context(), c.Root(), 0, func(ctx context.Context, m *usermgmt.Manager) error {
+		mem, err := m.Members().Get(ctx, c.Root(), c.ann.ID, c.Organization.ID)
+		if err != nil {
+			return err
+		}
+		roles := append(mem.Roles, usermgmt.RoleAssignment{Role: badge.ID})
+		if _, err := m.Members().Update(ctx, c.Root(), c.ann.ID, c.Organization.ID, mem.Version, usermgmt.MembershipUpdate{Roles: &roles}); err != nil {
+			return err
+		}
+		return m.Teams().AddMember(ctx, c.Root(), c.team, c.bob.ID, usermgmt.TeamChange{})
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []int{2, 0}, []int{impact.Gaining, impact.Losing})
+	require.Len(t, impact.Changes, 2)
+	assert.Equal(t, usermgmt.Criteria{Roles: []usermgmt.RoleID{badge.ID}}, impact.Changes[0].GainedCriteria)
+	assert.Equal(t, usermgmt.Criteria{Teams: []usermgmt.TeamID{c.team}}, impact.Changes[1].GainedCriteria)
+
+	impact, err = c.Access().WhatIf(t.Context(), c.Root(), 0, func(ctx context.Context, m *usermgmt.Manager) error {
+		return m.Members().End(ctx, c.Root(), c.ann.ID, c.Organization.ID)
+	})
+	require.NoError(t, err)
+	require.Len(t, impact.Changes, 1)
+	assert.Equal(t, usermgmt.Criteria{Roles: []usermgmt.RoleID{c.role.ID}, Teams: []usermgmt.TeamID{c.team}}, impact.Changes[0].LostCriteria)
 }
 
 func TestWhatIfIsForWhoMayMakeTheChange(t *testing.T) {
