@@ -71,7 +71,7 @@ bench: ## Run the benchmarks (BENCH=pattern BENCHTIME=1s)
 	@$(call each,go test ./... -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem)
 
 .PHONY: peers
-peers: ## Ask casbin, cedar-go, OPA and OpenFGA what usermgmt is asked, and time all of them (BENCH=pattern BENCHTIME=1s PEERCOUNT=1)
+peers: ## Ask casbin, cedar-go, OPA and OpenFGA what usermgmt is asked, in memory and on Postgres, and time them (BENCH=pattern BENCHTIME=1s PEERCOUNT=1)
 	@cd bench && go vet -tags peers . && go test -tags peers -run . . && \
 	go test -tags peers -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(PEERCOUNT) -timeout 0 .
 

@@ -2,6 +2,9 @@
 // engines: casbin, cedar-go, OPA and OpenFGA, each in this process, on one
 // world and with the same questions. It has tests and benchmarks only.
 //
+// BenchmarkScopeOnPostgres has a Postgres, which it starts, under OpenFGA and under
+// usermgmt, and is skipped where there is none; all else is in memory.
+//
 // TestEnginesAgree has every engine answer like a slow evaluator of the world
 // itself, also after a role was taken away and a team was moved; a figure is
 // worth nothing before that. The figures and the command that makes them are in

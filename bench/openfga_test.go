@@ -6,36 +6,101 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	openfgav1 "github.com/openfga/api/proto/openfga/v1"
 	"github.com/openfga/language/pkg/go/transformer"
 	"github.com/openfga/openfga/pkg/server"
+	"github.com/openfga/openfga/pkg/storage"
 	"github.com/openfga/openfga/pkg/storage/memory"
 	"github.com/openfga/openfga/pkg/tuple"
 	"github.com/stretchr/testify/require"
 )
 
-// openFGA is the server in this process, without gRPC, on its store in memory. An
+// openFGA is the server in this process, without gRPC, on a store of its own. An
 // organization says which roles have a permission, by reach; a permission on a
 // record is a relation of its team. Roles are objects of each organization.
 type openFGA struct {
 	tb    testing.TB
 	w     *world
 	s     *server.Server
+	data  *countedTuples
 	store string
 	model string
+}
+
+// countedTuples is a store of OpenFGA that counts what is read of it.
+type countedTuples struct {
+	storage.OpenFGADatastore
+	reads atomic.Int64
+}
+
+func (c *countedTuples) Read(ctx context.Context, store string, f storage.ReadFilter, o storage.ReadOptions) (storage.TupleIterator, error) {
+	c.reads.Add(1)
+	return c.OpenFGADatastore.Read(ctx, store, f, o)
+}
+
+func (c *countedTuples) ReadUserTuple(
+	ctx context.Context, store string, f storage.ReadUserTupleFilter, o storage.ReadUserTupleOptions,
+) (*openfgav1.Tuple, error) {
+	c.reads.Add(1)
+	return c.OpenFGADatastore.ReadUserTuple(ctx, store, f, o)
+}
+
+func (c *countedTuples) ReadUsersetTuples(
+	ctx context.Context, store string, f storage.ReadUsersetTuplesFilter, o storage.ReadUsersetTuplesOptions,
+) (storage.TupleIterator, error) {
+	c.reads.Add(1)
+	return c.OpenFGADatastore.ReadUsersetTuples(ctx, store, f, o)
+}
+
+func (c *countedTuples) ReadStartingWithUser(
+	ctx context.Context, store string, f storage.ReadStartingWithUserFilter, o storage.ReadStartingWithUserOptions,
+) (storage.TupleIterator, error) {
+	c.reads.Add(1)
+	return c.OpenFGADatastore.ReadStartingWithUser(ctx, store, f, o)
 }
 
 // openFGAUsers is how many users it bears here: its store in memory reads by
 // looking at every tuple.
 const openFGAUsers = 1000
 
-func newOpenFGA(tb testing.TB, w *world) engine {
+// openFGATypes is how many types a model may have.
+const openFGATypes = 200
+
+func newOpenFGA(tb testing.TB, w *world) engine { return openFGAInMemory(tb, w) }
+
+// newOpenFGACached is the server that remembers decisions, and parts of them, for
+// an hour; its default is ten seconds. It does not forget them when a role is taken
+// away.
+func newOpenFGACached(tb testing.TB, w *world) engine {
+	return openFGAInMemory(tb, w, server.WithCheckQueryCacheEnabled(true), server.WithCheckQueryCacheTTL(time.Hour),
+		server.WithCheckCacheLimit(1<<20))
+}
+
+func openFGAInMemory(tb testing.TB, w *world, opts ...server.OpenFGAServiceV1Option) engine {
+	f := newOpenFGAOn(tb, w, memory.New(memory.WithMaxTypesPerAuthorizationModel(openFGATypes)), opts...)
+	var batch []*openfgav1.TupleKey
+	f.tuples(func(object, relation, user string) {
+		if batch = append(batch, tuple.NewTupleKey(object, relation, user)); len(batch) == 100 {
+			f.write(batch, nil)
+			batch = nil
+		}
+	})
+	if len(batch) > 0 {
+		f.write(batch, nil)
+	}
+	return f
+}
+
+// newOpenFGAOn is the server on a store, which it tells its model and nothing else.
+func newOpenFGAOn(tb testing.TB, w *world, data storage.OpenFGADatastore, opts ...server.OpenFGAServiceV1Option) *openFGA {
 	ctx := context.Background()
-	f := &openFGA{tb: tb, w: w, s: server.MustNewServerWithOpts(server.WithDatastore(memory.New(memory.WithMaxTypesPerAuthorizationModel(200))),
-		server.WithListObjectsMaxResults(0), server.WithListObjectsDeadline(time.Minute), server.WithRequestTimeout(time.Minute))}
+	f := &openFGA{tb: tb, w: w, data: &countedTuples{OpenFGADatastore: data}}
+	f.s = server.MustNewServerWithOpts(append(opts, server.WithDatastore(f.data),
+		server.WithListObjectsMaxResults(0), server.WithListObjectsDeadline(time.Minute), server.WithRequestTimeout(time.Minute))...)
 	store, err := f.s.CreateStore(ctx, &openfgav1.CreateStoreRequest{Name: "world"})
 	require.NoError(tb, err)
 	f.store = store.GetId()
@@ -45,7 +110,6 @@ func newOpenFGA(tb testing.TB, w *world) engine {
 		StoreId: f.store, SchemaVersion: m.GetSchemaVersion(), TypeDefinitions: m.GetTypeDefinitions()})
 	require.NoError(tb, err)
 	f.model = model.GetAuthorizationModelId()
-	f.load()
 	return f
 }
 
@@ -84,19 +148,8 @@ type org
 ` + team.String()
 }
 
-func (f *openFGA) load() {
-	var batch []*openfgav1.TupleKey
-	flush := func() {
-		if len(batch) > 0 {
-			f.write(batch, nil)
-			batch = nil
-		}
-	}
-	add := func(object, relation, user string) {
-		if batch = append(batch, tuple.NewTupleKey(object, relation, user)); len(batch) == 100 {
-			flush()
-		}
-	}
+// tuples calls add with all that the server has to know.
+func (f *openFGA) tuples(add func(object, relation, user string)) {
 	for i, r := range f.w.roles {
 		for org := range f.w.switches {
 			for p, reach := range r.grants {
@@ -126,7 +179,6 @@ func (f *openFGA) load() {
 			add("team:"+teamName(t), "member", "user:"+userName(i))
 		}
 	}
-	flush()
 }
 
 func (f *openFGA) role(org, role int) string { return "role:" + orgName(org) + "-" + roleName(role) }
@@ -201,3 +253,27 @@ func (f *openFGA) list(u, perm int, teams []int) map[int]bool {
 }
 
 func (f *openFGA) close() { f.s.Close() }
+
+// TestOpenFGARemembers shows what the benchmarks call a hit of its cache: a question
+// that was asked before reads nothing.
+func TestOpenFGARemembers(t *testing.T) {
+	t.Parallel()
+	for name, made := range map[string]struct {
+		make      func(testing.TB, *world) engine
+		remembers bool
+	}{"without a cache": {newOpenFGA, false}, "with its cache": {newOpenFGACached, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(120)
+			f := made.make(t, w).(*openFGA)
+			defer f.close()
+			for _, q := range w.questions(hotSet) {
+				ask := f.ask(q)
+				require.Equal(t, w.allows(q), ask())
+				before := f.data.reads.Load()
+				require.Equal(t, w.allows(q), ask())
+				require.Equal(t, made.remembers, f.data.reads.Load() == before)
+			}
+		})
+	}
+}

@@ -16,13 +16,13 @@ import (
 	"github.com/usermgmt/usermgmt/store/memory"
 )
 
-// ours is usermgmt on its store in memory, with everything on that rights can
-// have: sharing policies, roles that are switched, protected fields, criteria,
+// ours is usermgmt on a store of its own, with everything on that rights can have:
+// sharing policies, roles that are switched, protected fields, criteria,
 // and assignments for a time.
 type ours struct {
 	tb     testing.TB
 	w      *world
-	store  *memory.Store
+	store  usermgmt.Store
 	m      *usermgmt.Manager
 	orgs   []usermgmt.OrgID
 	teams  []usermgmt.TeamID
@@ -48,9 +48,11 @@ func idsOf[E any](kind, n int) []usermgmt.ID[E] {
 	return out
 }
 
-func newOurs(tb testing.TB, w *world) engine {
+func newOurs(tb testing.TB, w *world) engine { return newOursOn(tb, w, memory.New()) }
+
+func newOursOn(tb testing.TB, w *world, store usermgmt.Store) *ours {
 	o := &ours{
-		tb: tb, w: w, store: memory.New(), actors: map[int]usermgmt.Actor{},
+		tb: tb, w: w, store: store, actors: map[int]usermgmt.Actor{},
 		orgs: idsOf[usermgmt.Organization](1, len(w.switches)), teams: idsOf[usermgmt.Team](2, len(w.teams)),
 		roles: idsOf[usermgmt.Role](3, len(w.roles)), users: idsOf[usermgmt.User](4, len(w.users)),
 	}

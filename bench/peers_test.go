@@ -7,4 +7,5 @@ package bench
 var peers = []maker{
 	{name: "opa", make: newOPA},
 	{name: "openfga", make: newOpenFGA, most: openFGAUsers},
+	{name: "openfga-cached", make: newOpenFGACached, most: openFGAUsers, stale: true},
 }

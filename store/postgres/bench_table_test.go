@@ -38,7 +38,7 @@ func TestPerformanceTable(t *testing.T) {
 		row string
 		run func(tb testing.TB, tab *table)
 	}{
-		{"1f", w.revocationContests}, {"4d", w.loginContests}, {"5c", w.moveContests},
+		{"1f", w.revocationContests}, {"4d", w.loginContests}, {"5b", w.scopeTrips}, {"5c", w.moveContests},
 		{"8a", w.exportContests}, {"9", w.importContests}, {"9d", w.syncContests}, {"10s", w.sealContests},
 	} {
 		if only.MatchString(g.row) {

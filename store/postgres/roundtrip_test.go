@@ -60,6 +60,12 @@ func (c meteredConn) Write(p []byte) (int, error) {
 // every statement is prepared once.
 func metered(t testing.TB, dsn string, m *meter) *postgres.Store {
 	t.Helper()
+	_, s := meteredPool(t, dsn, m)
+	return s
+}
+
+func meteredPool(t testing.TB, dsn string, m *meter) (*pgxpool.Pool, *postgres.Store) {
+	t.Helper()
 	pool := newPool(t, dsn, func(c *pgxpool.Config) {
 		c.MaxConns = 1
 		c.ConnConfig.Tracer = m
@@ -74,7 +80,7 @@ func metered(t testing.TB, dsn string, m *meter) *postgres.Store {
 	})
 	s, err := postgres.New(pool, nil)
 	require.NoError(t, err)
-	return s
+	return pool, s
 }
 
 // count runs call, once to prepare its statements and once to count.
@@ -140,6 +146,10 @@ func TestRoundTrips(t *testing.T) {
 	})
 	row("Audit.List", "one page", func(int) error {
 		_, err := e.Audit().List(ctx, root, usermgmt.AuditQuery{})
+		return err
+	})
+	row("Proxy.Prepare", "user; membership; standing; settings; list; organization", func(int) error {
+		_, err := e.Proxy().Prepare(ctx, session.Actor, ann.ID)
 		return err
 	})
 	regular := e.Profile(usermgmt.ProfileRegularUser)
