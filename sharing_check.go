@@ -60,10 +60,7 @@ func lies(span authz.Span, spans []authz.Span) bool {
 // grantShares checks an access entry whose roles may let a sharing policy apply to
 // its user, or to the members of its team and of those below.
 func (w *work) grantShares(ctx context.Context, org compiledOrg, e *AccessEntry, mem *Membership, old []RoleAssignment) error {
-	limited := slices.ContainsFunc(org.policy.sharing, func(s *compiledSharing) bool {
-		return slices.ContainsFunc(e.Roles, func(a RoleAssignment) bool { return slices.Contains(s.policy.Roles, a.Role) })
-	})
-	if !limited {
+	if len(org.policy.sharing) == 0 {
 		return nil
 	}
 	if mem != nil {
@@ -74,23 +71,23 @@ func (w *work) grantShares(ctx context.Context, org compiledOrg, e *AccessEntry,
 		with := append(slices.DeleteFunc(slices.Clone(entries), func(o AccessEntry) bool { return o.ID == e.ID }), *e)
 		return w.mayShare(org, org.everywhere(holding{membership: mem, access: entries}, w.now), org.everywhere(holding{membership: mem, access: with}, w.now))
 	}
-	pos, ok := org.trees.teams.Position(authz.ID(e.Team))
-	if !ok {
-		return nil
-	}
+	return w.mayLet(org, old, e.Roles)
+}
+
+// mayLet is the subset rule for roles that the members of a team get, for the sake
+// of which sharing policies come to apply to them: any of their teams may then be one
+// that shares, whatever team gets the roles.
+func (w *work) mayLet(org compiledOrg, before, after []RoleAssignment) error {
 	var shares []authz.Share
 	for _, s := range org.policy.placed(org.trees) {
-		if !slices.ContainsFunc(e.Roles, func(a RoleAssignment) bool {
-			isNew, _ := newRole(old, a)
+		if slices.ContainsFunc(after, func(a RoleAssignment) bool {
+			isNew, _ := newRole(before, a)
 			return isNew && slices.Contains(s.policy.Roles, a.Role)
 		}) {
-			continue
-		}
-		for p := range org.trees.teams.Subtree(pos).Positions() {
-			shares = append(shares, authz.Share{Permissions: s.perms, Teams: s.with(p)})
+			shares = append(shares, s.shares()...)
 		}
 	}
-	if perm := w.beyond(e.Org, org.trees, shares); perm != "" {
+	if perm := w.beyond(org.policy.set.Org.ID, org.trees, shares); perm != "" {
 		return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: perm, Detail: "by a sharing policy"}
 	}
 	return nil

@@ -215,6 +215,40 @@ func TestNobodyGivesWhatIsSharedBeyondTheOwnRights(t *testing.T) {
 	permissionRule(t, err, "exceeds_own_scope") // North would take on what South's branch has shared
 }
 
+// A policy for the holders of a role applies to them by any of their teams, also if
+// another one is given the role.
+func TestNobodyLetsAPolicyApplyByARoleOfATeam(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	ctx, lena := t.Context(), c.Login("lena").Actor
+	desk := c.AddTeam("Desk", c.RootTeam.ID).ID
+	require.NoError(t, c.Teams().AddMember(ctx, c.Root(), desk, c.nora.ID, usermgmt.TeamChange{})) // besides North
+	badge, err := c.Roles().Create(ctx, c.Root(), usermgmt.NewRole{Org: c.Organization.ID, Name: "Badge"})
+	require.NoError(t, err)
+	app, err := c.Applications().Create(ctx, c.Root(), usermgmt.NewApplication{Org: c.Organization.ID, Name: "CRM"})
+	require.NoError(t, err)
+	c.share(t, func(n *usermgmt.NewSharing) {
+		n.Owning, n.Sharing, n.Roles = c.it, []usermgmt.TeamID{desk}, []usermgmt.RoleID{badge.ID}
+	})
+	to := func(a usermgmt.Actor, team usermgmt.TeamID) error {
+		_, err := c.Applications().Grant(ctx, a, usermgmt.AccessRequest{Application: app.ID, Team: team, Roles: []usermgmt.RoleAssignment{{Role: badge.ID}}})
+		return err
+	}
+	permissionRule(t, to(lena, c.north), "exceeds_own_scope") // Nora would see IT's deals, and Lena does not
+
+	require.NoError(t, to(c.Root(), c.south))
+	north, err := c.Teams().Get(ctx, lena, c.north)
+	require.NoError(t, err)
+	_, err = c.Teams().Update(ctx, lena, c.north, north.Version, usermgmt.TeamUpdate{Parent: &c.south})
+	permissionRule(t, err, "exceeds_own_scope")
+	_, err = c.Teams().Update(ctx, c.Root(), c.north, north.Version, usermgmt.TeamUpdate{Parent: &c.south})
+	require.NoError(t, err)
+	below, err := c.Teams().Create(ctx, c.Root(), usermgmt.NewTeam{Name: "Below", Parent: c.north})
+	require.NoError(t, err)
+	_, err = c.Teams().Update(ctx, lena, below.ID, below.Version, usermgmt.TeamUpdate{Parent: &c.south})
+	require.NoError(t, err, "it has the role already")
+}
+
 func TestNobodyGainsSharedRecordsByAMove(t *testing.T) {
 	t.Parallel()
 	c := newCompany(t, nil)

@@ -131,16 +131,22 @@ func (w *work) inheritsNoMore(ctx context.Context, t *Team, trees *orgTrees) err
 	if err := w.movesShares(ctx, compiledOrg{policy, trees}, t); err != nil {
 		return err
 	}
-	for _, e := range policy.teamEntries([]TeamID{t.Parent}, trees) {
-		for _, a := range e.Roles {
-			if r := policy.roles[a.Role]; r != nil {
-				if err := w.mayGrant(t.Org, r.masks); err != nil {
-					return err
-				}
+	inherited := rolesOf(policy.teamEntries([]TeamID{t.Parent}, trees))
+	for _, a := range inherited {
+		if r := policy.roles[a.Role]; r != nil {
+			if err := w.mayGrant(t.Org, r.masks); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
+	return w.mayLet(compiledOrg{policy, trees}, rolesOf(policy.teamEntries([]TeamID{t.ID}, trees)), inherited)
+}
+
+func rolesOf(entries []AccessEntry) (out []RoleAssignment) {
+	for _, e := range entries {
+		out = append(out, e.Roles...)
+	}
+	return out
 }
 
 func teamFields(t *Team) map[string]string {
