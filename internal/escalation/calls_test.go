@@ -14,12 +14,17 @@ import (
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
-// effect is what a call was about, and whose credential the caller got by it: for one
-// organization or, with the zero one, for all.
+// effect is what a call was about, whose credential the caller got by it, for one
+// organization or, with the zero one, for all, what role or profile was made, what
+// one that is gone granted, and which team was moved.
 type effect struct {
 	text       string
 	credential usermgmt.UserID
 	org        usermgmt.OrgID
+	role       usermgmt.RoleID
+	profile    usermgmt.ProfileID
+	gone       map[right]usermgmt.Scope
+	moved      usermgmt.TeamID
 }
 
 // call is a kind of change with random arguments.
@@ -93,10 +98,11 @@ func membership(change func(w *world, u *usermgmt.MembershipUpdate)) func(w *wor
 var calls = []call{
 	{"Roles.Create", func(w *world, a usermgmt.Actor) (effect, error) {
 		r, err := w.Roles().Create(w.t.Context(), a, usermgmt.NewRole{Org: a.Org(), Name: w.name("role"), Grants: w.grants(3)})
-		if err == nil {
-			w.roles = append(w.roles, r.ID)
+		if err != nil {
+			return effect{}, err
 		}
-		return about("a role"), err
+		w.roles = append(w.roles, r.ID)
+		return effect{text: "a role", role: r.ID}, nil
 	}},
 	{"Roles.Update", func(w *world, a usermgmt.Actor) (effect, error) {
 		r, err := w.Store.RoleByID(w.t.Context(), w.role())
@@ -113,20 +119,27 @@ var calls = []call{
 	}},
 	{"Roles.Clone", func(w *world, a usermgmt.Actor) (effect, error) {
 		r, err := w.Roles().Clone(w.t.Context(), a, w.role(), a.Org(), w.name("copy"))
-		if err == nil {
-			w.roles = append(w.roles, r.ID)
+		if err != nil {
+			return effect{}, err
 		}
-		return about("a role"), err
+		w.roles = append(w.roles, r.ID)
+		return effect{text: "a role", role: r.ID}, nil
 	}},
 	{"Roles.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
-		return about("a role"), w.Roles().Delete(w.t.Context(), a, w.role())
+		r, err := w.Store.RoleByID(w.t.Context(), w.role())
+		if err != nil {
+			return effect{}, err
+		}
+		gone := w.grantedBy(effect{role: r.ID}, r.Org)
+		return effect{text: "a role", gone: gone}, w.Roles().Delete(w.t.Context(), a, r.ID)
 	}},
 	{"Profiles.Create", func(w *world, a usermgmt.Actor) (effect, error) {
 		p, err := w.Profiles().Create(w.t.Context(), a, usermgmt.NewProfile{Org: a.Org(), Name: w.name("profile"), Grants: w.grants(3)})
-		if err == nil {
-			w.profiles = append(w.profiles, p.ID)
+		if err != nil {
+			return effect{}, err
 		}
-		return about("a profile"), err
+		w.profiles = append(w.profiles, p.ID)
+		return effect{text: "a profile", profile: p.ID}, nil
 	}},
 	{"Profiles.Update", func(w *world, a usermgmt.Actor) (effect, error) {
 		p, err := w.Store.ProfileByID(w.t.Context(), one(w.random, w.profiles))
@@ -139,10 +152,11 @@ var calls = []call{
 	}},
 	{"Profiles.Clone", func(w *world, a usermgmt.Actor) (effect, error) {
 		p, err := w.Profiles().Clone(w.t.Context(), a, one(w.random, w.profiles), a.Org(), w.name("copy"))
-		if err == nil {
-			w.profiles = append(w.profiles, p.ID)
+		if err != nil {
+			return effect{}, err
 		}
-		return about("a profile"), err
+		w.profiles = append(w.profiles, p.ID)
+		return effect{text: "a profile", profile: p.ID}, nil
 	}},
 	{"Members.Update roles", membership(func(w *world, u *usermgmt.MembershipUpdate) {
 		roles := w.assignments()
@@ -210,7 +224,7 @@ var calls = []call{
 		}
 		parent := w.team()
 		_, err = w.Teams().Update(w.t.Context(), a, t.ID, t.Version, usermgmt.TeamUpdate{Parent: &parent})
-		return about("%s below another", t.Name), err
+		return effect{text: t.Name + " below another", moved: t.ID}, err
 	}},
 	{"Teams.AddMember", func(w *world, a usermgmt.Actor) (effect, error) {
 		user := w.user()
@@ -319,7 +333,16 @@ var calls = []call{
 		return about("a policy"), w.Sharing().Delete(w.t.Context(), a, one(w.random, w.policies))
 	}},
 	{"Profiles.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
-		return about("a profile"), w.Profiles().Delete(w.t.Context(), a, one(w.random, w.profiles))
+		p, err := w.Store.ProfileByID(w.t.Context(), one(w.random, w.profiles))
+		if err != nil {
+			return effect{}, err
+		}
+		org := p.Org
+		if org.IsZero() {
+			org = a.Org()
+		}
+		gone := w.grantedBy(effect{profile: p.ID}, org)
+		return effect{text: "a profile", gone: gone}, w.Profiles().Delete(w.t.Context(), a, p.ID)
 	}},
 	{"Teams.Delete", func(w *world, a usermgmt.Actor) (effect, error) {
 		return about("a team"), w.Teams().Delete(w.t.Context(), a, w.team())
@@ -349,7 +372,7 @@ var calls = []call{
 	{"APIKeys.Generate", func(w *world, a usermgmt.Actor) (effect, error) {
 		user := w.user()
 		_, err := w.APIKeys().Generate(w.t.Context(), a, usermgmt.KeyRequest{User: user})
-		return effect{w.names[user], user, a.Org()}, err
+		return effect{text: w.names[user], credential: user, org: a.Org()}, err
 	}},
 }
 

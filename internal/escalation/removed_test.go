@@ -15,10 +15,10 @@ import (
 // removed are the checks that keep rights from growing, and what the code is without
 // each.
 var removed = []struct{ name, file, check, without string }{
-	{"a role is changed to more than one holds", "role_service.go", "\treturn w.mayGrant(org, now)\n", "\treturn nil\n"},
-	{"a role is made of more than one holds", "role_service.go",
+	{"a role is made or changed to more than one holds", "role_service.go", "\treturn w.mayGrant(org, now)\n", "\treturn nil\n"},
+	{"a role is deleted that grants more than one holds", "role_service.go",
 		"if err := w.mayGrant(r.Org, resolveGrants(w.v.cat, r.Grants, true)); err != nil {", "if false {"},
-	{"a profile is made of more than one holds", "profile_service.go",
+	{"a profile is deleted that grants more than one holds", "profile_service.go",
 		"if err := w.mayGrant(f.Org, resolveGrants(w.v.cat, f.Grants, true)); err != nil {", "if false {"},
 	{"a profile is given that one does not hold", "member_check.go", "if err := w.mayGrantTo(m, profile.masks); err != nil {", "if false {"},
 	{"a role is given that one does not hold", "member_check.go", "if err := w.mayGrantTo(to, role.masks); err != nil {", "if false {"},
@@ -32,6 +32,9 @@ var removed = []struct{ name, file, check, without string }{
 	{"a unit is moved below an own one", "unit_service.go", "gains, err := w.gainsBelow(ctx, authz.Division)", "gains, err := false, error(nil)"},
 	{"a policy shares what one does not hold", "sharing_service.go",
 		"if perm := w.beyond(p.Org, org.trees, compileSharing(w.v.cat, p).place(org.trees.teams).shares()); perm != \"\" {", "if perm := Permission(\"\"); perm != \"\" {"},
+	{"a team is given a role that lets a policy apply", "sharing_check.go", "return w.mayLet(org, old, e.Roles)", "return nil"},
+	{"a team is moved to where a role lets a policy apply", "team_service.go",
+		"return w.mayLet(compiledOrg{policy, trees}, rolesOf(policy.teamEntries([]TeamID{t.ID}, trees)), inherited)", "return nil"},
 	{"the password of somebody stronger is set", "password.go", "if err := w.notStronger(ctx, &acc.User); err != nil {", "if false {"},
 	{"a key of somebody stronger is made", "apikey.go", "return mem, w.notStrongerIn(ctx, user, org)", "return mem, nil"},
 }

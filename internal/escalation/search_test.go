@@ -70,6 +70,10 @@ func TestNobodyGainsARightThatTheyLacked(t *testing.T) {
 	}
 }
 
+// lets are the calls after which what is shared with everybody is looked at too, which
+// takes long: those by which policies come to apply to the members of a team.
+var lets = map[string]bool{"Applications.Grant": true, "Teams.Update": true}
+
 // try makes one random call and looks what it has changed. It is false after a
 // finding.
 func (w *world) try(made, refused map[string]int) bool {
@@ -82,6 +86,12 @@ func (w *world) try(made, refused map[string]int) bool {
 	before, limited := w.mightDo(a), w.limited()
 	held := w.heldByAll()
 	mine := held[a.id]
+	others := map[usermgmt.UserID]map[question]bool{}
+	if lets[c.name] {
+		for _, user := range w.users {
+			others[user] = w.mightDo(admin{id: user})
+		}
+	}
 	what, err := c.call(w, actor)
 	if err != nil {
 		refused[c.name]++
@@ -96,10 +106,17 @@ func (w *world) try(made, refused map[string]int) bool {
 	w.changed()
 	for q := range w.mightDo(a) {
 		r := right{w.records[q.record].Org, q.perm}
-		opened := limited[object(q.perm)] && w.heldByAll()[a.id][r]&^w.mayPass(mine, r) == 0
-		if !before[q] && !opened {
+		if !before[q] && !(limited[object(q.perm)] && w.opened(a, q, mine[r], w.heldByAll()[a.id][r]&^w.mayPass(mine, r))) {
 			assert.Fail(w.t, "gained", "%s, by %s of %s, may now %s", a.name, c.name, what.text, w.describe(q))
 			return false
+		}
+	}
+	for user, could := range others {
+		for q := range w.mightDo(admin{id: user}) {
+			if !could[q] && !before[q] && !limited[object(q.perm)] && user != a.id && !w.ownRelation(admin{id: user}, q) && !w.below(what.moved, q) {
+				assert.Fail(w.t, "shared", "%s, by %s of %s, has it shared with %s: %s", a.name, c.name, what.text, w.names[user], w.describe(q))
+				return false
+			}
 		}
 	}
 	for user, now := range w.heldByAll() {
@@ -109,6 +126,18 @@ func (w *world) try(made, refused map[string]int) bool {
 				assert.Fail(w.t, "gave", "%s, by %s of %s, gave %s %s with %s", a.name, c.name, what.text, w.names[user], r.perm, grown)
 				return false
 			}
+		}
+	}
+	for r, scope := range what.gone {
+		if over := scope &^ usermgmt.ScopeShared &^ w.mayPass(mine, r); over != 0 {
+			assert.Fail(w.t, "deleted", "%s, by %s, deleted %s that grants %s with %s", a.name, c.name, what.text, r.perm, over)
+			return false
+		}
+	}
+	for r, scope := range w.grantedBy(what, a.org) {
+		if over := scope &^ usermgmt.ScopeShared &^ w.mayPass(mine, r); over != 0 {
+			assert.Fail(w.t, "made", "%s, by %s, made %s that grants %s with %s", a.name, c.name, what.text, r.perm, over)
+			return false
 		}
 	}
 	for r, scope := range w.heldByAll()[what.credential] {
@@ -121,6 +150,49 @@ func (w *world) try(made, refused map[string]int) bool {
 		}
 	}
 	return true
+}
+
+// opened reports whether a right on an object of an application was held and has only
+// come into reach: beyond is what is held now and was not. What has come to be shared
+// besides must not be all that allows it.
+func (w *world) opened(a admin, q question, was, beyond usermgmt.Scope) bool {
+	if beyond == 0 {
+		return true
+	}
+	if beyond != usermgmt.ScopeShared {
+		return false
+	}
+	return was.Has(usermgmt.ScopeShared) || w.ownRelation(a, q)
+}
+
+// ownRelation reports whether somebody may do something by another relation than by
+// what is shared.
+func (w *world) ownRelation(a admin, q question) bool {
+	return w.inEach(a, func(actor usermgmt.Actor) bool {
+		x, err := w.Access().Explain(w.t.Context(), actor, q.perm, &w.records[q.record].Record)
+		require.NoError(w.t, err)
+		return x.Allowed && x.Relation != usermgmt.ScopeShared
+	})
+}
+
+// below reports whether the question is about the records of the team or of one below
+// it. Who reaches the records of a team that is moved is what its place decides.
+func (w *world) below(team usermgmt.TeamID, q question) bool {
+	teams := w.records[q.record].OwnerTeams
+	if team.IsZero() || len(teams) == 0 {
+		return false
+	}
+	for at := teams[0]; !at.IsZero(); {
+		if at == team {
+			return true
+		}
+		t, err := w.Store.TeamByID(w.t.Context(), at)
+		if err != nil { // it was deleted
+			return false
+		}
+		at = t.Parent
+	}
+	return false
 }
 
 // limited are the objects that belong to an application. Which application one is in

@@ -30,6 +30,7 @@ type world struct {
 	profiles []usermgmt.ProfileID
 	apps     []usermgmt.ApplicationID
 	policies []usermgmt.SharingID
+	spare    [2]usermgmt.UserID // of each organization, whom nobody changes
 	// records stay where they are, whoever is moved: who belongs to a team is what
 	// the hierarchy lets administrators decide.
 	records   []record
@@ -106,7 +107,10 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	policy, err := w.Sharing().Create(ctx, root, usermgmt.NewSharing{Name: "policy", Owning: w.teams[2], Sharing: []usermgmt.TeamID{w.teams[4]},
 		OwningSubteams: true, SharingSubteams: random.IntN(2) == 0, Model: usermgmt.SharingModel(1 + random.IntN(3)), Permissions: []usermgmt.Permission{"lead.edit", "user.view"}}) //nolint:gosec // small
 	require.NoError(t, err)
-	w.policies = append(w.policies, policy.ID)
+	limited, err := w.Sharing().Create(ctx, root, usermgmt.NewSharing{Name: "limited policy", Owning: w.teams[5], Sharing: []usermgmt.TeamID{w.teams[6], w.teams[7]},
+		Model: usermgmt.SharingOneWay, Permissions: []usermgmt.Permission{"lead.edit", "user.edit"}, Roles: []usermgmt.RoleID{w.roles[0], w.roles[1]}})
+	require.NoError(t, err)
+	w.policies = append(w.policies, policy.ID, limited.ID)
 	for i, kind := range []usermgmt.ProfileID{w.profiles[1], w.profiles[3], w.profiles[4], w.profiles[5], w.profiles[6], w.profiles[0], w.profiles[1], w.profiles[0]} {
 		w.member(fmt.Sprint("user", i), kind, i < 6)
 	}
@@ -120,6 +124,14 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	system := w.AddUser("system", func(n *usermgmt.NewUser) { n.Profile = w.Profile(usermgmt.ProfileSystemAdministrator) })
 	w.known(system.ID, "system")
 	w.admins = append(w.admins, admin{"system", system.ID, w.orgs[0]})
+	keeper, err := w.Profiles().Create(ctx, root, usermgmt.NewProfile{Org: w.orgs[0], Name: "Keeper", Grants: w.keeperGrants()})
+	require.NoError(t, err)
+	w.member("keeper", keeper.ID, true)
+	for i := range w.spare {
+		w.spare[i] = w.AddUser(fmt.Sprint("spare", i), func(n *usermgmt.NewUser) {
+			n.PrimaryTeam, n.OwnerUnit, n.Profile = w.teams[i], w.units[i], w.profiles[0]
+		}).ID
+	}
 	w.admins = append(w.admins, admin{"boss of Beta", guest.ID, w.orgs[1]}, admin{"boss of Beta in Acme", guest.ID, w.orgs[0]})
 	for i, team := range w.teams {
 		org := w.orgs[btoi(i == 1)]
@@ -169,6 +181,42 @@ func (w *world) adminGrants() (out []usermgmt.Grant) {
 	return append(out, w.grants(3)...)
 }
 
+// keeperGrants are those of somebody who administers all organizations and holds what
+// administrators give in one.
+func (w *world) keeperGrants() []usermgmt.Grant {
+	out := []usermgmt.Grant{{Permission: "lead.*", Scope: usermgmt.ScopeOrganization}, {Permission: "deal.*", Scope: usermgmt.ScopeOrganization}}
+	for _, p := range []usermgmt.Permission{"user.*", "role.*", "profile.*", "team.*", "unit.*", "application.*", "sharing.*", "organization.view"} {
+		out = append(out, usermgmt.Grant{Permission: p, Scope: usermgmt.ScopeSystem})
+	}
+	return out
+}
+
+// grantedBy is what the role or profile that was made grants to somebody who has
+// nothing besides.
+func (w *world) grantedBy(what effect, org usermgmt.OrgID) map[right]usermgmt.Scope {
+	out := map[right]usermgmt.Scope{}
+	if what.role.IsZero() && what.profile.IsZero() {
+		return out
+	}
+	ctx := w.t.Context()
+	mem, err := w.Store.MembershipOf(ctx, w.spare[btoi(org != w.orgs[0])], org)
+	require.NoError(w.t, err)
+	with := mem
+	with.Profile = what.profile
+	if with.Profile.IsZero() {
+		with.Profile, with.Roles = mem.Profile, []usermgmt.RoleAssignment{{Role: what.role}}
+	}
+	require.NoError(w.t, w.Store.SaveMembership(ctx, with))
+	review, err := w.Access().Review(ctx, w.rootIn(org), mem.User)
+	require.NoError(w.t, err)
+	for _, r := range review.Rights {
+		out[right{org, r.Permission}] = r.Scope
+	}
+	mem.Version++
+	require.NoError(w.t, w.Store.SaveMembership(ctx, mem))
+	return out
+}
+
 func (w *world) scope() usermgmt.Scope {
 	return []usermgmt.Scope{0, usermgmt.ScopeOwn, usermgmt.ScopeTeam, usermgmt.ScopeHierarchy, usermgmt.ScopeUnit, usermgmt.ScopeDivision,
 		usermgmt.ScopeOrganization, usermgmt.ScopeOrganization}[w.random.IntN(8)]
@@ -207,23 +255,32 @@ func (w *world) mightDo(a admin) map[question]bool {
 		return m
 	}
 	out := map[question]bool{}
-	for _, org := range w.orgs {
-		for _, app := range append([]usermgmt.ApplicationID{{}}, w.apps...) {
-			actor, err := w.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app})
-			if err != nil {
-				continue // no member, or disabled
-			}
-			for i := range w.records {
-				for _, p := range asked {
-					if actor.Can(p, w.records[i].Record) {
-						out[question{p, i}] = true
-					}
+	w.inEach(a, func(actor usermgmt.Actor) bool {
+		for i := range w.records {
+			for _, p := range asked {
+				if actor.Can(p, w.records[i].Record) {
+					out[question{p, i}] = true
 				}
 			}
 		}
-	}
+		return false
+	})
 	w.might[a.id] = out
 	return out
+}
+
+// inEach calls do with the admin in every organization and application until it says
+// true, and reports whether it did.
+func (w *world) inEach(a admin, do func(actor usermgmt.Actor) bool) bool {
+	for _, org := range w.orgs {
+		for _, app := range append([]usermgmt.ApplicationID{{}}, w.apps...) {
+			actor, err := w.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app})
+			if err == nil && do(actor) { // an error: no member, or disabled
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // heldByAll is what everybody holds, over all applications.
