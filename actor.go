@@ -333,9 +333,9 @@ func (m *Manager) SystemActor(reason string, org OrgID, grants ...Grant) (Actor,
 	if err != nil {
 		return Actor{}, withOp("SystemActor", err)
 	}
-	snap := &snapshot{Subject: authz.NewSubject[UnitID, TeamID](authz.ID{}, authz.ID(org), none, none, nil, nil, nil)}
-	snap.Grants = resolveGrants(m.rights.cat, grants, org.IsZero())
-	snap.Held = snap.Grants
+	masks := resolveGrants(m.rights.cat, grants, org.IsZero())
+	snap := &snapshot{Subject: authz.NewSubject[UnitID, TeamID](authz.ID{}, &authz.Site{Org: authz.ID(org), Units: none, Teams: none},
+		&authz.Rights{Grants: masks, Held: masks}, nil, nil, nil)}
 	return Actor{&actorValue{cat: m.rights.cat, rights: snap, door: DoorSystem, org: org,
 		verified: m.now(), reason: reason}}, nil
 }

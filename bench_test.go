@@ -300,13 +300,14 @@ func BenchmarkCheckHandle(b *testing.B) {
 		c := cityOf(b, n)
 		qs, f := c.questions(b)
 		tree := c.tree(b)
+		site := &authz.Site{Org: authz.ID(c.org), Units: tree, Teams: tree}
 		subjects := map[uint32]*authz.Subject{}
 		hs := make([]handle, len(qs))
 		for i := range qs {
 			u := qs[i].floor.u
 			if subjects[u] == nil {
 				t := c.teamsOf[u]
-				subjects[u] = authz.NewSubject[authz.ID, usermgmt.TeamID](authz.ID(c.users[u]), authz.ID(c.org), tree, tree,
+				subjects[u] = authz.NewSubject[authz.ID, usermgmt.TeamID](authz.ID(c.users[u]), site, nil,
 					nil, []usermgmt.TeamID{c.teams[t[0]], c.teams[t[1]]}, nil)
 			}
 			hs[i] = handle{subjects[u], authz.Mask(qs[i].actor.Scope(qs[i].perm)), authz.ID(c.org), authz.ID(c.users[0]),

@@ -70,7 +70,7 @@ type orgPolicy struct {
 	sharing  []*compiledSharing
 
 	mu       sync.Mutex
-	vectors  map[string]*vectors
+	rights   map[string]*authz.Rights
 	placedIn *orgTrees // for which places are
 	places   []*placedSharing
 }
@@ -81,11 +81,10 @@ type compiled struct {
 	masks   []authz.Mask
 }
 
-type vectors struct{ grants, held []authz.Mask }
-
 type orgTrees struct {
 	stamp        int64
 	units, teams *authz.Tree
+	site         *authz.Site // the same, for subjects
 }
 
 func compilePolicy(cat *authz.Catalogue, set PolicySet) *orgPolicy {
@@ -96,7 +95,7 @@ func compilePolicy(cat *authz.Catalogue, set PolicySet) *orgPolicy {
 		byTeam:   map[TeamID][]AccessEntry{},
 		limited:  make([]bool, cat.Len()),
 		reach:    make(map[ApplicationID][]bool, len(set.Applications)),
-		vectors:  map[string]*vectors{},
+		rights:   map[string]*authz.Rights{},
 	}
 	for _, f := range set.Fields {
 		p.fields = append(p.fields, f.ready())
@@ -131,7 +130,7 @@ func compilePolicy(cat *authz.Catalogue, set PolicySet) *orgPolicy {
 	return p
 }
 
-func buildTrees(set TreeSet) (*orgTrees, error) {
+func buildTrees(org OrgID, set TreeSet) (*orgTrees, error) {
 	units := make([]authz.Node, len(set.Units))
 	for i, n := range set.Units {
 		units[i] = authz.Node{ID: authz.ID(n.ID), Parent: authz.ID(n.Parent)}
@@ -146,6 +145,7 @@ func buildTrees(set TreeSet) (*orgTrees, error) {
 		return nil, err
 	}
 	t.teams, err = authz.NewTree(teams)
+	t.site = &authz.Site{Org: authz.ID(org), Units: t.units, Teams: t.teams}
 	return t, err
 }
 
@@ -325,7 +325,7 @@ func (p *orgPolicy) current(h holding, trees *orgTrees, c *clock) ApplicationID 
 }
 
 // combine joins sources. Users with the same sources share the result.
-func (p *orgPolicy) combine(list []source, app ApplicationID) *vectors {
+func (p *orgPolicy) combine(list []source, app ApplicationID) *authz.Rights {
 	key := make([]byte, 0, 48*(len(list)+1))
 	key = append(key, app[:]...)
 	for _, s := range list {
@@ -333,7 +333,7 @@ func (p *orgPolicy) combine(list []source, app ApplicationID) *vectors {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if v := p.vectors[string(key)]; v != nil {
+	if v := p.rights[string(key)]; v != nil {
 		return v
 	}
 	held := make([]authz.Mask, len(p.limited))
@@ -347,11 +347,11 @@ func (p *orgPolicy) combine(list []source, app ApplicationID) *vectors {
 			grants[n] = 0
 		}
 	}
-	v := &vectors{grants, held}
-	if len(p.vectors) < maxVectors {
-		p.vectors[string(key)] = v
+	v := &authz.Rights{Grants: grants, Held: held}
+	if len(p.rights) < maxRights {
+		p.rights[string(key)] = v
 	}
 	return v
 }
 
-const maxVectors = 4096
+const maxRights = 4096

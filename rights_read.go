@@ -70,7 +70,7 @@ func (r *rights) treesOf(ctx context.Context, s Store, org OrgID, stamp int64) (
 	if err != nil {
 		return nil, err
 	}
-	t, err := buildTrees(set)
+	t, err := buildTrees(org, set)
 	if err != nil {
 		return nil, err
 	}
@@ -99,15 +99,14 @@ func (r *rights) org(ctx context.Context, s Store, st *Standing) (compiledOrg, e
 func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
 	h.app = o.policy.current(h, o.trees, c)
 	f := o.policy.sources(h, o.trees, c)
-	v := o.policy.combine(f.list, h.app)
+	rights := o.policy.combine(f.list, h.app)
 	m := h.membership
 	snap := &snapshot{
-		Subject: authz.NewSubject(authz.ID(m.User), authz.ID(m.Org), o.trees.units, o.trees.teams, m.Units, f.teams, sharesOf(f.list)),
+		Subject: authz.NewSubject(authz.ID(m.User), o.trees.site, rights, m.Units, f.teams, sharesOf(f.list)),
 		stamps:  stamps{m.Rights, o.policy.set.Policy, o.trees.stamp, o.policy.set.SystemPolicy},
 		until:   c.next, teams: f.teams, units: m.Units, roles: f.roles, app: h.app,
 		inForce: f.inForce, choose: f.choose, switches: o.policy.set.Org.SwitchRoles,
 	}
-	snap.Grants, snap.Held = v.grants, v.held
 	if p := o.policy.profiles[m.Profile]; p != nil {
 		snap.ranges = p.profile.IPRanges
 	}

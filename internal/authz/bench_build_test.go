@@ -68,6 +68,10 @@ func BenchmarkBuild(b *testing.B) {
 			bits[i][p>>6] |= 1 << (p & 63)
 		}
 	}
+	var rights [len(masks)]Rights
+	for i := range masks {
+		rights[i] = Rights{masks[i], masks[i]}
+	}
 	ids, names, teamNames := make([]ID, users), make([]string, users), make([]string, teams)
 	joined, roles := make([][2]ID, users), make([]uint8, users)
 	for i := range ids {
@@ -96,11 +100,9 @@ func BenchmarkBuild(b *testing.B) {
 	build := func() *index {
 		tree, err := NewTree(nodes)
 		require.NoError(b, err)
-		x := &index{tree, make(map[ID]*Subject, users)}
+		site, x := &Site{here, tree, tree}, &index{tree, make(map[ID]*Subject, users)}
 		for i, id := range ids {
-			s := NewSubject[ID](id, here, tree, tree, nil, joined[i][:], nil)
-			s.Grants, s.Held = masks[roles[i]], masks[roles[i]]
-			x.subjects[id] = s
+			x.subjects[id] = NewSubject[ID](id, site, &rights[roles[i]], nil, joined[i][:], nil)
 		}
 		return x
 	}

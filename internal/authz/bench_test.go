@@ -17,13 +17,14 @@ func BenchmarkHandle(b *testing.B) {
 	nodes, _ := randomForest(r, teams)
 	tree, err := NewTree(nodes)
 	require.NoError(b, err)
-	var roles [100][]Mask
+	site := &Site{here, tree, tree}
+	var roles [100]Rights
 	var bitsOf [100][4]uint64
 	for i := range roles {
-		roles[i] = make([]Mask, perms)
+		roles[i].Grants = make([]Mask, perms)
 		for range 20 {
 			p := r.IntN(perms)
-			roles[i][p] = hierarchy
+			roles[i].Grants[p] = hierarchy
 			bitsOf[i][p>>6] |= 1 << (p & 63)
 		}
 	}
@@ -44,8 +45,7 @@ func BenchmarkHandle(b *testing.B) {
 				joined[k] = tree.At(p)
 				floors[i][k] = floorGrant{&bitsOf[role], p, tree.Subtree(p).End}
 			}
-			subjects[i] = NewSubject[ID](nameOf(i), here, tree, tree, nil, joined[:], nil)
-			subjects[i].Grants = roles[role]
+			subjects[i] = NewSubject[ID](nameOf(i), site, &roles[role], nil, joined[:], nil)
 		}
 		type question struct {
 			subject          *Subject

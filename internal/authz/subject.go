@@ -6,25 +6,32 @@ import (
 	"unsafe"
 )
 
-// Subject is the resolved rights of one user in one organization. It is
-// immutable; Grants and Held may be shared between subjects.
+// Rights are masks by permission number; any number of subjects share them.
+type Rights struct {
+	// Grants are the masks in force; Held are those that count for granting to
+	// others: without the limit to the objects of the current application.
+	Grants, Held []Mask
+}
+
+// Site is where subjects are placed: the trees of an organization.
+type Site struct {
+	Org          ID
+	Units, Teams *Tree
+}
+
+// Subject is the resolved rights of one user in one organization. It is immutable.
 //
 // What a check of a team reads is in the first 64 bytes: one line of the
-// processor's cache, since the allocator aligns values of 192 bytes to it.
+// processor's cache, since the allocator aligns values of 128 bytes to it.
 type Subject struct {
-	// Grants are the masks in force, by permission number; Held are those that
-	// count for granting to others: without the limit to the objects of the
-	// current application.
-	Grants   []Mask
+	*Rights
 	teams    places // own teams
 	twoTeams [2]Span
-	units    places // assigned units
+	site     *Site
 	oneUnit  [1]Span
-	Held     []Mask
+	units    places // assigned units
 	shared   []Share
-
-	User, Org          ID
-	unitTree, teamTree *Tree
+	User     ID
 }
 
 // Share is what is shared with a subject: permissions, on the records of teams.
@@ -58,12 +65,12 @@ func Disjoint(spans []Span) []Span {
 	return out
 }
 
-// NewSubject places a user with the given units and teams in the trees, with whom
-// the shares are shared.
-func NewSubject[U, T ~[16]byte](user, org ID, unitTree, teamTree *Tree, units []U, teams []T, shared []Share) *Subject {
-	s := &Subject{User: user, Org: org, unitTree: unitTree, teamTree: teamTree, shared: shared}
-	s.teams = placesOf(s.twoTeams[:0], teamTree, teams)
-	s.units = placesOf(s.oneUnit[:0], unitTree, units)
+// NewSubject places a user with the given units and teams, with whom the shares are
+// shared.
+func NewSubject[U, T ~[16]byte](user ID, site *Site, rights *Rights, units []U, teams []T, shared []Share) *Subject {
+	s := &Subject{Rights: rights, User: user, site: site, shared: shared}
+	s.teams = placesOf(s.twoTeams[:0], site.Teams, teams)
+	s.units = placesOf(s.oneUnit[:0], site.Units, units)
 	return s
 }
 
@@ -128,7 +135,7 @@ func (l places) names(t *Tree) []ID {
 
 // InTeam reports whether the subject is in a team.
 func (s *Subject) InTeam(id ID) bool {
-	p, ok := s.teamTree.pos[id]
+	p, ok := s.site.Teams.pos[id]
 	if !ok {
 		return false
 	}
@@ -137,10 +144,10 @@ func (s *Subject) InTeam(id ID) bool {
 }
 
 // UnitRoots returns the assigned units in tree order.
-func (s *Subject) UnitRoots() []ID { return s.units.names(s.unitTree) }
+func (s *Subject) UnitRoots() []ID { return s.units.names(s.site.Units) }
 
 // TeamRoots returns the own teams in tree order.
-func (s *Subject) TeamRoots() []ID { return s.teams.names(s.teamTree) }
+func (s *Subject) TeamRoots() []ID { return s.teams.names(s.site.Teams) }
 
 // Shared returns the teams whose records are shared with the subject for
 // permission number n, and those below which all are.
@@ -150,7 +157,7 @@ func (s *Subject) Shared(n int) (teams, trees []ID) {
 			continue
 		}
 		for _, t := range s.shared[i].Teams {
-			root := s.teamTree.nodes[t.Start]
+			root := s.site.Teams.nodes[t.Start]
 			teams = append(teams, root)
 			if t.End > t.Start+1 {
 				trees = append(trees, root)
@@ -172,26 +179,26 @@ func (s *Subject) Reach(mask Mask) Reach { return Reach{s, mask} }
 
 // Unit reports whether the unit is reached.
 func (r Reach) Unit(id ID) bool {
-	p, ok := r.s.unitTree.pos[id]
+	p, ok := r.s.site.Units.pos[id]
 	return ok && r.s.byUnit(r.mask, p) != 0
 }
 
 // Team reports whether the team is reached.
 func (r Reach) Team(id ID) bool {
-	p, ok := r.s.teamTree.pos[id]
+	p, ok := r.s.site.Teams.pos[id]
 	return ok && r.s.byTeam(r.mask, p) != 0
 }
 
 // Shared reports whether anything of the team's records is shared.
 func (r Reach) Shared(id ID) bool {
-	p, ok := r.s.teamTree.pos[id]
+	p, ok := r.s.site.Teams.pos[id]
 	return ok && slices.ContainsFunc(r.s.shared, func(h Share) bool { return h.contains(p) })
 }
 
 // SharesTeam reports whether the team's records are shared with the subject for
 // permission number n.
 func (s *Subject) SharesTeam(n int, id ID) bool {
-	p, ok := s.teamTree.pos[id]
+	p, ok := s.site.Teams.pos[id]
 	return ok && s.sharedAt(n, p)
 }
 
@@ -207,14 +214,14 @@ func (s *Subject) With(share Share) *Subject {
 
 // UnitBelow reports whether unit b is a or, with below, lies below it.
 func (s *Subject) UnitBelow(a, b ID, below bool) bool {
-	return a == b || below && s.unitTree.Below(a, b)
+	return a == b || below && s.site.Units.Below(a, b)
 }
 
 // TeamBelow reports whether team b is a or, with strictly set, lies strictly below
 // it.
 func (s *Subject) TeamBelow(a, b ID, strictly bool) bool {
 	if strictly {
-		return a != b && s.teamTree.Below(a, b)
+		return a != b && s.site.Teams.Below(a, b)
 	}
 	return a == b
 }
@@ -226,7 +233,7 @@ func (s *Subject) Covers(n int, mask Mask, t *Tree, teams Span) bool {
 		return true
 	}
 	for _, id := range t.nodes[teams.Start:teams.End] {
-		p, ok := s.teamTree.pos[id]
+		p, ok := s.site.Teams.pos[id]
 		if !ok || s.byTeam(mask, p) == 0 && (mask&Shared == 0 || !s.sharedAt(n, p)) {
 			return false
 		}
@@ -257,7 +264,7 @@ func Relation[U, T ~[16]byte](s *Subject, n int, granted Mask, org, owner ID, un
 	if granted&System != 0 {
 		return System
 	}
-	if granted == 0 || org != s.Org || org == (ID{}) {
+	if granted == 0 || org != s.site.Org || org == (ID{}) {
 		return 0
 	}
 	if granted&Organization != 0 {
@@ -268,7 +275,7 @@ func Relation[U, T ~[16]byte](s *Subject, n int, granted Mask, org, owner ID, un
 	}
 	if granted&(Unit|Division) != 0 {
 		for _, u := range units {
-			if p, ok := s.unitTree.pos[ID(u)]; ok {
+			if p, ok := s.site.Units.pos[ID(u)]; ok {
 				if m := s.byUnit(granted, p); m != 0 {
 					return m
 				}
@@ -277,7 +284,7 @@ func Relation[U, T ~[16]byte](s *Subject, n int, granted Mask, org, owner ID, un
 	}
 	if granted&(Team|Subteams|Shared) != 0 {
 		for _, t := range teams {
-			if p, ok := s.teamTree.pos[ID(t)]; ok {
+			if p, ok := s.site.Teams.pos[ID(t)]; ok {
 				if m := s.byTeam(granted, p); m != 0 {
 					return m
 				}
