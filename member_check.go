@@ -113,6 +113,13 @@ func (w *work) trees(ctx context.Context, org OrgID) (*orgTrees, error) {
 	return w.m.rights.reading().treesOf(ctx, w.tx, org, st.Trees)
 }
 
+// keep puts the trees as they are after the transaction into the cache, so that this
+// process does not read them all again. They belong to a stamp that nobody else can
+// have given: the organization is locked.
+func (w *work) keep(trees func() *orgTrees) {
+	w.after = append(w.after, func() { w.m.rights.keepTrees(trees()) })
+}
+
 // stamps reads the present stamps of an organization. For an actor who is nobody
 // there they are zero, which nothing in the caches matches.
 func (w *work) stamps(ctx context.Context, org OrgID) (Standing, error) {

@@ -149,6 +149,11 @@ func buildTrees(org OrgID, set TreeSet) (*orgTrees, error) {
 	return t, err
 }
 
+// with are the trees after one change more, with other units or other teams.
+func (t *orgTrees) with(units, teams *authz.Tree) *orgTrees {
+	return &orgTrees{t.stamp + 1, units, teams, &authz.Site{Org: t.site.Org, Units: units, Teams: teams}}
+}
+
 // clock gathers the next instant at which a time-bound assignment changes.
 type clock struct {
 	now, next time.Time

@@ -75,9 +75,14 @@ func (r *rights) treesOf(ctx context.Context, s Store, org OrgID, stamp int64) (
 		return nil, err
 	}
 	if r.fill {
-		r.trees.put(org, t, int64(512+64*(len(set.Units)+len(set.Teams))))
+		r.keepTrees(t)
 	}
 	return t, nil
+}
+
+// keepTrees puts trees that are committed into the cache.
+func (r *rights) keepTrees(t *orgTrees) {
+	r.trees.put(OrgID(t.site.Org), t, int64(512+64*(t.units.Len()+t.teams.Len())))
 }
 
 // compiledOrg is the policy and the trees that a standing speaks of, or newer.

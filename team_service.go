@@ -84,10 +84,11 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 	var p problems
 	p.key("name", t.Name, &t.NameKey, canon.Name)
 	p.text("description", t.Description, 4000, true)
+	var trees *orgTrees
 	moved := before == nil || t.Parent != before.Parent
 	if moved {
-		trees, err := w.trees(ctx, t.Org)
-		if err != nil {
+		var err error
+		if trees, err = w.trees(ctx, t.Org); err != nil {
 			return err
 		}
 		if t.Parent.IsZero() {
@@ -111,6 +112,7 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 		if err := w.tx.BumpStamps(ctx, t.Org, true); err != nil {
 			return err
 		}
+		w.keep(func() *orgTrees { return trees.with(trees.units, trees.teams.With(authz.ID(t.ID), authz.ID(t.Parent))) })
 	}
 	var old map[string]string
 	if before != nil {

@@ -96,10 +96,11 @@ func (w *work) saveUnit(ctx context.Context, u, before *BusinessUnit) error {
 	if u.Website != "" && (!checkWebsite(u.Website) || len(u.Website) > maxText) {
 		p.add("website", "format", "want an http or https address")
 	}
+	var trees *orgTrees
 	moved := before == nil || u.Parent != before.Parent
 	if moved {
-		trees, err := w.trees(ctx, u.Org)
-		if err != nil {
+		var err error
+		if trees, err = w.trees(ctx, u.Org); err != nil {
 			return err
 		}
 		checkParent(trees.units, authz.ID(u.ID), authz.ID(u.Parent), &p)
@@ -115,6 +116,7 @@ func (w *work) saveUnit(ctx context.Context, u, before *BusinessUnit) error {
 		if err := w.tx.BumpStamps(ctx, u.Org, true); err != nil {
 			return err
 		}
+		w.keep(func() *orgTrees { return trees.with(trees.units.With(authz.ID(u.ID), authz.ID(u.Parent)), trees.teams) })
 	}
 	var old map[string]string
 	if before != nil {

@@ -332,6 +332,11 @@ func (m *Manager) changeIn(ctx context.Context, a Actor, operation OperationID, 
 		})
 	}()
 	if err == nil {
+		if !m.bound { // or it is not committed yet
+			for _, do := range w.after {
+				do()
+			}
+		}
 		return nil
 	}
 	if isRefusal(err) || errors.Is(err, ErrCredentials) {

@@ -31,6 +31,9 @@ type work struct {
 	kind, target, name string
 	org                OrgID
 
+	// after is done when the transaction has been committed.
+	after []func()
+
 	entries  []AuditEntry
 	messages []Message
 

@@ -10,6 +10,7 @@ package authz
 import (
 	"errors"
 	"iter"
+	"maps"
 )
 
 // ID is an identifier of a user, organization, unit or team.
@@ -120,6 +121,60 @@ func (t *Tree) Below(ancestor, node ID) bool {
 	}
 	n, ok := t.pos[node]
 	return ok && t.Subtree(a).Contains(n)
+}
+
+// With returns t with the node below another one: a new node, or one that is moved
+// with all below it. The parent is in t, and not the node or below it; the zero parent
+// makes it a root.
+func (t *Tree) With(id, parent ID) *Tree {
+	block := Span{int32(len(t.nodes)), int32(len(t.nodes))}
+	if p, ok := t.pos[id]; ok {
+		block = t.Subtree(p)
+	}
+	above, ok := t.pos[parent]
+	moved, ends := []ID{id}, []int32{1} // the block, and its ends from its beginning on
+	size := make([]int32, len(t.end))
+	for p, end := range t.end {
+		size[p] = end - int32(p)
+	}
+	if n := block.End - block.Start; n > 0 {
+		moved, ends = t.nodes[block.Start:block.End], make([]int32, n)
+		for i := range ends {
+			ends[i] = int32(i) + size[int(block.Start)+i]
+		}
+		for _, a := range t.Ancestors(block.Start) {
+			size[a] -= n
+		}
+	}
+	if ok {
+		for _, a := range t.Ancestors(above) {
+			size[a] += int32(len(moved))
+		}
+	} else { // behind all
+		above = int32(len(t.nodes)) - 1
+	}
+	out := &Tree{pos: maps.Clone(t.pos), nodes: make([]ID, 0, len(t.nodes)+1), end: make([]int32, 0, len(t.nodes)+1)}
+	add := func(from, to int32) {
+		for p := from; p < to; p++ {
+			if !block.Contains(p) {
+				out.end = append(out.end, int32(len(out.nodes))+size[p])
+				out.nodes = append(out.nodes, t.nodes[p])
+			}
+		}
+	}
+	add(0, above+1)
+	at := int32(len(out.nodes))
+	out.nodes = append(out.nodes, moved...)
+	for _, end := range ends {
+		out.end = append(out.end, at+end)
+	}
+	add(above+1, int32(len(t.nodes)))
+	for p, node := range out.nodes {
+		if p >= len(t.nodes) || t.nodes[p] != node {
+			out.pos[node] = int32(p)
+		}
+	}
+	return out
 }
 
 // Moved returns the nodes that have another parent in t than in old, or that only
