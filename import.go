@@ -208,6 +208,7 @@ type importer struct {
 	behind  int                 // rows that an import that is resumed had behind it
 	base    Checkpoint          // of an import that is resumed
 	out     *rejectedFile       // nil for none
+	digests *importDigests      // nil for none
 	late    []importRow         // rows that name a person who is not there yet
 	reports []superior
 }
@@ -220,6 +221,10 @@ type importRow struct {
 	raw   []string // what there is, kept for the file of rejected rows
 	final bool     // everybody who comes is there
 	again bool     // was in already when the import broke off
+
+	digest [16]byte
+	turn   int // of importDigests; 0 is none
+	same   int // the entry there whose digest it has, from 1 on; 0 is none
 }
 
 // superior is a reports_to that is to be set when all rows are in.
@@ -240,6 +245,7 @@ func (imp *importer) run(ctx context.Context, open openRows) (*ImportReport, err
 	if err := imp.m.change(ctx, imp.a, imp.op, verbImport, imp.begin); err != nil {
 		return nil, err
 	}
+	defer imp.digests.end()
 	rows, err := open(ctx)
 	if err != nil {
 		return nil, withOp(imp.op, err)
@@ -311,6 +317,7 @@ func (imp *importer) begin(ctx context.Context, w *work) error {
 	if imp.fields, err = w.m.csvFields(ctx, w.tx, imp.org); err != nil {
 		return err
 	}
+	imp.digests = imp.newDigests(w.v)
 	imp.refs, err = loadRefs(ctx, w.tx, w.v, imp.org)
 	return err
 }

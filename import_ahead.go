@@ -80,11 +80,11 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 		return imp.batch(ctx, b)
 	}
 	var pending []importRow
-	read := 0
+	read, skipped := 0, 0 // skipped are those of pending that are likely to be
 	for row, err := range rows {
 		if err == nil {
 			read++
-			err = imp.take(row, read, &pending)
+			err = imp.take(ctx, row, read, &pending)
 		}
 		if err != nil {
 			if ferr := flush(); ferr != nil {
@@ -92,12 +92,15 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 			}
 			return err
 		}
-		if len(pending) == importBatchRows {
+		if pending[len(pending)-1].same > 0 {
+			skipped++
+		}
+		if len(pending)-skipped == importBatchRows || len(pending) == importSkipRows {
 			next := &importRows{rows: pending, read: read}
 			if len(held.rows) > 0 {
 				imp.lookUp(ctx, next)
 			}
-			pending = make([]importRow, 0, importBatchRows)
+			pending, skipped = make([]importRow, 0, len(pending)), 0
 			if err := flush(); err != nil {
 				next.wait()
 				return err
@@ -130,7 +133,7 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 }
 
 // take makes a row ready and appends it to those that wait.
-func (imp *importer) take(row ImportRow, read int, pending *[]importRow) (err error) {
+func (imp *importer) take(ctx context.Context, row ImportRow, read int, pending *[]importRow) (err error) {
 	if read > imp.opt.MaxRows {
 		return &Error{Kind: ErrLimit, Field: "rows", Rule: "max_rows", Line: row.Line}
 	}
@@ -148,6 +151,13 @@ func (imp *importer) take(row ImportRow, read int, pending *[]importRow) (err er
 	}
 	if len(row.Values) != len(row.Columns) {
 		r.cells = nil
+	}
+	ready, err := imp.digests.ready(ctx, imp, read)
+	if err != nil {
+		return err
+	}
+	if ready && r.cells != nil {
+		imp.digests.mark(&r)
 	}
 	*pending = append(*pending, r)
 	return nil

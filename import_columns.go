@@ -58,6 +58,8 @@ type importHeader struct {
 	extID  int
 	user   int
 	custom []customColumn
+	used   []bool   // the columns that count
+	digest [32]byte // of what they are
 }
 
 type fieldColumn struct {
@@ -67,7 +69,7 @@ type fieldColumn struct {
 
 // readHeader finds out what columns mean. Every problem is reported.
 func (imp *importer) readHeader(names []string, line int) (*importHeader, error) {
-	h := &importHeader{names: names, kind: -1, enable: -1, source: -1, extID: -1, user: -1}
+	h := &importHeader{names: names, kind: -1, enable: -1, source: -1, extID: -1, user: -1, used: make([]bool, len(names))}
 	for i := range h.at {
 		h.at[i] = -1
 	}
@@ -94,6 +96,7 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		}
 		if f := imp.fields.find(name); f != nil && !used[name] {
 			h.custom = append(h.custom, customColumn{i, f})
+			h.use(i, name)
 			used[name] = true
 			continue
 		}
@@ -115,6 +118,7 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		default:
 			h.setField(i, &userFields[field])
 		}
+		h.use(i, name)
 		used[name] = true
 	}
 	isHeader := h.user >= 0 || h.extID >= 0
@@ -354,6 +358,8 @@ func (imp *importer) scan(ctx context.Context, r io.Reader) error {
 			}
 		case n > imp.opt.MaxRows:
 			return &Error{Kind: ErrLimit, Field: "rows", Rule: "max_rows", Line: cells.Line()}
+		case n > importDigestRows:
+			imp.digests.read(ctx, imp)
 		}
 	}
 }

@@ -108,6 +108,7 @@ m as (delete from usermgmt_memberships where user_id = $1::uuid and org_id = $2:
 k as (delete from usermgmt_api_keys where user_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
 p as (delete from usermgmt_proxy_lists where operator_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
 a as (delete from usermgmt_access where user_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
+d as (delete from usermgmt_import_digests where user_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
 e as (update usermgmt_sessions
 	set ended_at = $3::timestamptz, end_reason = 'membership', over_at = least(expires_at, $3::timestamptz)
 	where session_id in (select session_id from s) and ended_at is null and exists (select from m))
