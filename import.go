@@ -132,7 +132,17 @@ type ImportRow struct {
 // [Users.Deactivate] ask for; the same rules hold. A row that breaks one is
 // reported and changes nothing; the other rows go in.
 //
-// Rows go in by batches of at most a thousand. Each batch is atomic: users,
+// An import of more than ten thousand rows remembers, by a digest, rows that asked
+// for nothing: the next such import skips them, as unchanged, while everything is as
+// it was when they were compared: the row, the columns, the options, what its names
+// stand for, the custom fields, the policy, the user, the membership, and whoever the
+// row names. What somebody else changes while an import runs, the next one finds.
+// Rows with a password are always looked at; so is every row for an actor who may not
+// see every user, in the mode ImportCreate, and, of [Imports.UsersSeq] and of a
+// reader that cannot seek, the first ten thousand.
+//
+// Rows go in by batches of at most a thousand that are looked at, and ten thousand
+// with those that are skipped. Each batch is atomic: users,
 // seats, mails, audit entries and the [Checkpoint], and an operation of its
 // own: an error names that of the batch that failed. Of a long file rows are read one
 // batch ahead, and looked up on another connection while the batch before them goes
@@ -141,7 +151,8 @@ type ImportRow struct {
 // by reason. A dry run is one transaction, which is taken back; a store on which
 // writers wait for each other makes them wait for it. It records one entry.
 //
-// Memory grows by some dozen bytes a row. If r can seek, a file that breaks a
+// Memory grows by some dozen bytes a row, and of an import that skips rows by a
+// hundred for each member. If r can seek, a file that breaks a
 // limit or is no CSV is refused before any row goes in; otherwise what went in
 // before the fault stays.
 //

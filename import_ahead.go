@@ -157,7 +157,7 @@ func (imp *importer) take(ctx context.Context, row ImportRow, read int, pending 
 		return err
 	}
 	if ready && r.cells != nil {
-		imp.digests.mark(&r)
+		imp.digests.mark(imp.refs, &r)
 	}
 	*pending = append(*pending, r)
 	return nil

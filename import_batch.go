@@ -161,7 +161,7 @@ func (imp *importer) commit(ctx context.Context, read int, found *importStore, d
 		imp.wrote = b.store.writes
 	}
 	if len(b.units) > 0 && imp.digests != nil && imp.digests.turn > 0 {
-		imp.digests.renew(imp)
+		imp.digests.turn++
 	}
 	imp.read = read
 	imp.late = append(imp.late, b.late...)

@@ -1,15 +1,13 @@
 package usermgmt
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"iter"
-	"maps"
 	"math/bits"
-	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -43,8 +41,8 @@ type importDigests struct {
 	taken    []bool              // by a row of this import
 	changed  map[UserID]struct{} // by this import
 
-	// basis is a digest of everything besides the row, users and memberships. It
-	// is made anew, with the next turn, when the import has changed that.
+	// basis is a digest of everything besides the row, what its names stand for,
+	// users and memberships. A turn ends when the import has changed names.
 	basis [sha256.Size]byte
 	turn  int
 	buf   []byte
@@ -131,13 +129,13 @@ func (d *importDigests) ready(ctx context.Context, imp *importer, read int) (boo
 	d.read(ctx, imp)
 	<-d.done
 	if d.turn == 0 {
-		d.renew(imp)
+		d.begin(imp)
 	}
 	return true, d.err
 }
 
 // mark gives the row its digest, and the entry that it equals if there is one.
-func (d *importDigests) mark(r *importRow) {
+func (d *importDigests) mark(refs *csvRefs, r *importRow) {
 	b := append(d.buf[:0], d.basis[:]...)
 	b = append(b, r.h.digest[:]...)
 	for i, cell := range r.cells {
@@ -145,6 +143,7 @@ func (d *importDigests) mark(r *importRow) {
 			b = append(binary.AppendUvarint(b, uint64(len(cell))), cell...)
 		}
 	}
+	b = refs.appendNames(b, r)
 	d.buf = b
 	sum := sha256.Sum256(b)
 	r.digest, r.turn = [16]byte(sum[:]), d.turn
@@ -192,8 +191,8 @@ func (h *importHeader) use(column int, name string) {
 	h.digest = sha256.Sum256(append(h.digest[:], name...))
 }
 
-// renew makes the basis.
-func (d *importDigests) renew(imp *importer) {
+// begin makes the basis.
+func (d *importDigests) begin(imp *importer) {
 	h := sha256.New()
 	e := json.NewEncoder(h)
 	write := func(v any) {
@@ -209,20 +208,49 @@ func (d *importDigests) renew(imp *importer) {
 			write(f.CustomField)
 		}
 	}
-	r := imp.refs
-	write([...][][]string{r.units.lines(), r.teams.lines(), r.roles.lines(), r.profiles.lines(), r.applications.lines(), r.groups.lines()})
-	d.basis = [sha256.Size]byte(h.Sum(nil))
-	d.turn++
+	d.basis, d.turn = [sha256.Size]byte(h.Sum(nil)), 1
 }
 
-// lines are all that texts are found by.
-func (n *csvNames[E]) lines() [][]string {
-	out := make([][]string, 0, len(n.byID))
-	for _, id := range slices.SortedFunc(maps.Keys(n.byID), func(a, b ID[E]) int { return bytes.Compare(a[:], b[:]) }) {
-		x := n.byID[id]
-		out = append(out, []string{id.String(), x.parent.String(), x.above, x.name, string(rune('0' + x.rank))})
+// sum is a digest of what a cell of names stands for.
+func (n *csvNames[E]) sum(text string) [16]byte {
+	if sum, ok := n.sums[text]; ok {
+		return sum
 	}
-	return out
+	var b []byte
+	add := func(text string) {
+		id, rule := n.resolve(text)
+		b = append(append(append(b, id[:]...), rule...), 0)
+	}
+	add(text)
+	for _, item := range splitEscaped(text, ';') {
+		add(item)
+		if open := strings.LastIndexByte(item, '['); open >= 0 { // see periodIn
+			add(item[:open])
+		}
+	}
+	whole := sha256.Sum256(b)
+	sum := [16]byte(whole[:])
+	if len(n.sums) < maxFound {
+		n.sums[strings.Clone(text)] = sum
+	}
+	return sum
+}
+
+// appendNames appends what the cells of the row that hold names stand for.
+func (r *csvRefs) appendNames(b []byte, row *importRow) []byte {
+	for _, c := range [...]struct {
+		column int
+		sum    func(text string) [16]byte
+	}{
+		{colOwnerUnit, r.units.sum}, {colUnits, r.units.sum}, {colPrimaryTeam, r.teams.sum}, {colTeams, r.teams.sum}, {colRoles, r.roles.sum},
+		{colProfile, r.profiles.sum}, {colInitialApp, r.applications.sum}, {colGroups, r.groups.sum},
+	} {
+		if text := row.special(c.column); text != "" {
+			sum := c.sum(text)
+			b = append(b, sum[:]...)
+		}
+	}
+	return b
 }
 
 // change notes that the import changes the user.

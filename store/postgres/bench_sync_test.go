@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/internal/csvcell"
 	"github.com/usermgmt/usermgmt/store/postgres"
 )
 
@@ -61,6 +62,11 @@ func rowsOf(tb testing.TB, path string) (columns []string, rows [][]string) {
 	defer func() { _ = f.Close() }()
 	all, err := csv.NewReader(bufio.NewReaderSize(f, 1<<20)).ReadAll()
 	require.NoError(tb, err)
+	for _, row := range all {
+		for i := range row {
+			row[i] = csvcell.Undefuse(row[i])
+		}
+	}
 	return all[0], all[1:]
 }
 
