@@ -12,6 +12,7 @@ BENCH     ?= .
 BENCHTIME ?= 1s
 FUZZTIME  ?= 10s
 SOAKCOUNT ?= 20
+PEERCOUNT ?= 1
 PLANUSERS ?= 1000000
 SCALEUSERS ?= 1000000
 
@@ -31,12 +32,15 @@ done
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# The tests of the services run on memory and over pgx with the race detector, and over
+# database/sql, whose store is the same but for its driver, without it.
 .PHONY: test
 test: ## Run all tests of every module, with the race detector, in random order; those of the services on each store
 	@$(call each,go test ./... -race -shuffle=on -timeout 30m $(TESTFLAGS))
 	@for s in pgx sql; do \
 		echo "# services on $$s"; \
-		USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on -timeout 30m $(TESTFLAGS) || exit 1; \
+		race=-race; [[ $$s == pgx ]] || race=; \
+		USERMGMT_TEST_STORE=$$s go test $(SERVICES) $$race -shuffle=on -timeout 30m $(TESTFLAGS) || exit 1; \
 	done
 
 .PHONY: build
@@ -65,6 +69,11 @@ tidy: ## Fail if a go.mod or go.sum is not tidy
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=pattern BENCHTIME=1s)
 	@$(call each,go test ./... -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem)
+
+.PHONY: peers
+peers: ## Ask casbin, cedar-go, OPA and OpenFGA what usermgmt is asked, and time all of them (BENCH=pattern BENCHTIME=1s PEERCOUNT=1)
+	@cd bench && go vet -tags peers . && go test -tags peers -run . . && \
+	go test -tags peers -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(PEERCOUNT) -timeout 0 .
 
 .PHONY: plans
 plans: ## Look at the plans of all statements on PLANUSERS (1000000) users
@@ -98,8 +107,9 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 .PHONY: soak
 soak: ## Run the tests SOAKCOUNT (20) times, at the sizes that USERMGMT_SOAK=1 asks for, and the plans
 	@export USERMGMT_SOAK=1; \
-	$(call each,go test $$(go list ./... | grep -v /internal/crash) -race -shuffle=on -count $(SOAKCOUNT) -timeout 0 $(TESTFLAGS)); \
+	$(call each,go test $$(go list ./... | grep -v -e /internal/crash -e /internal/naive) -race -shuffle=on -count $(SOAKCOUNT) -timeout 0 $(TESTFLAGS)); \
 	go test ./internal/crash -race -timeout 0 $(TESTFLAGS); \
+	go test ./internal/naive -timeout 0 -v $(TESTFLAGS) | grep -v '^=== '; \
 	for s in pgx sql; do USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on -timeout 0 $(TESTFLAGS) || exit 1; done
 	@$(MAKE) plans
 

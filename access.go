@@ -97,13 +97,7 @@ func (a *Access) Placements(ctx context.Context, org OrgID, owners ...UserID) (m
 // teamsAt are the teams that the membership has at now.
 func teamsAt(mem *Membership, now time.Time) []TeamID {
 	c := clock{now: now}
-	out := make([]TeamID, 0, len(mem.Teams))
-	for _, t := range mem.Teams {
-		if c.counts(t.From, t.Until) {
-			out = append(out, t.Team)
-		}
-	}
-	return out
+	return c.teams(mem)
 }
 
 // Filter returns the set of records on which the actor has the permission, for

@@ -78,8 +78,14 @@ func (a Actor) ReadOnly() bool { return a.get().readOnly }
 // Org is the current organization; zero for a system actor for all of them.
 func (a Actor) Org() OrgID { return a.get().org }
 
-// Application is the current application; zero if there is none.
-func (a Actor) Application() ApplicationID { return a.get().app }
+// Application is the current application; zero if there is none. One that was chosen,
+// and to which the user has no access any more, is none.
+func (a Actor) Application() ApplicationID {
+	if a.v == nil || a.v.rights == nil {
+		return ApplicationID{}
+	}
+	return a.v.rights.app
+}
 
 // Door is the way by which a came in.
 func (a Actor) Door() Door { return a.get().door }
@@ -282,7 +288,8 @@ type ActorRequest struct {
 
 // ActorFor makes an actor for a user whom the host authenticated itself. The
 // user passes the same status checks as at a login, and is refused with
-// [ErrUnauthenticated] by the same rules.
+// [ErrUnauthenticated] by the same rules; a Role that does not count for the user is
+// refused as by [Auth.TakeRole].
 func (m *Manager) ActorFor(ctx context.Context, req ActorRequest) (Actor, error) {
 	const op = "ActorFor"
 	now := m.now()

@@ -75,8 +75,8 @@ type Miss struct {
 type Explanation struct {
 	Allowed    bool
 	Permission Permission
-	// Scope is what all sources grant together; Relation the member of it by
-	// which the record relates to the user, 0 if none does.
+	// Scope is what all sources grant together and is in reach, 0 outside of the
+	// object's application; Relation the member of it by which the record relates to the user, 0 if none does.
 	Scope, Relation Scope
 	// By are the units or the team of the user and of the record by which they
 	// relate, where Relation is one of units, of teams or of what is shared.

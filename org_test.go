@@ -167,6 +167,7 @@ func TestApplicationsLimitWhatIsReached(t *testing.T) {
 	require.NoError(t, err, "through a team above")
 	record := usermgmt.Record{Org: e.Organization.ID}
 	assert.True(t, in.Actor.Can("lead.view", record))
+	assert.Equal(t, crm.ID, in.Actor.Application())
 	assert.False(t, e.As(ann.ID).Can("lead.view", record), "outside the application")
 	ex, err := e.Access().Explain(t.Context(), in.Actor, "lead.view", &record)
 	require.NoError(t, err)
@@ -180,6 +181,7 @@ func TestApplicationsLimitWhatIsReached(t *testing.T) {
 	again, err := e.Refresh(t.Context(), in.Actor)
 	require.NoError(t, err)
 	assert.False(t, again.Can("lead.view", record), "revoked with the next verification")
+	assert.Zero(t, again.Application(), "and is not the current one any more")
 }
 
 func TestExplainNamesWhatIsMissing(t *testing.T) {

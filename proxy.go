@@ -124,7 +124,8 @@ type ProxyRequest struct {
 // [ErrStepUp], [ErrCredentials] for a wrong answer, [ErrConflict] with the Rule
 // "no_question" if an answer is asked for and the operator has chosen no question,
 // [ErrInvalid] without acknowledgement, a required reason or a required answer,
-// [ErrOverloaded].
+// [ErrOverloaded]; of calls from one session at once all but one fail with
+// [ErrUnauthenticated] or [ErrStale].
 func (p *Proxy) Login(ctx context.Context, a Actor, req ProxyRequest) (*LoginResult, error) {
 	const op = "Proxy.Login"
 	m := p.m

@@ -321,11 +321,7 @@ func (w *work) permitted(ctx context.Context, s Store, of *actedOn, st *Standing
 	if err != nil {
 		return false, err
 	}
-	apps := []ApplicationID{{}}
-	for id := range org.policy.reach {
-		apps = append(apps, id)
-	}
-	for _, app := range apps {
+	for _, app := range org.policy.applications() {
 		snap, err := reading.of(ctx, s, st, app, everyRole, w.now)
 		if err != nil {
 			return false, err

@@ -84,11 +84,7 @@ func (a *Access) Review(ctx context.Context, actor Actor, user UserID) (*Review,
 // assignments lists, of each application and of none, what the holder has, with what
 // each grants.
 func (x *explainer) assignments(out *Review) (masks [][]authz.Mask) {
-	apps := []ApplicationID{{}}
-	for _, app := range x.org.policy.set.Applications {
-		apps = append(apps, app.ID)
-	}
-	for _, app := range apps {
+	for _, app := range x.org.policy.applications() {
 		h := x.h
 		h.app = app
 		whenever := x.org.policy.sources(h, x.org.trees, &clock{now: x.now, future: true, past: true}).list

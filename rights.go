@@ -40,6 +40,8 @@ type snapshot struct {
 	units  []UnitID
 	roles  []RoleID  // that are sources
 	ranges []IPRange // of the access profile
+	// app is the current application: the one that was chosen, if the user has access.
+	app ApplicationID
 	// inForce is the one role that counts where the organization switches roles;
 	// choose, that it has to be chosen first.
 	inForce  RoleID
@@ -163,6 +165,26 @@ func (c *clock) counts(from, until time.Time) bool {
 	return (c.future || !from.After(c.now)) && (c.past || until.IsZero() || c.now.Before(until))
 }
 
+// teams are the teams of the membership that count.
+func (c *clock) teams(m *Membership) []TeamID {
+	out := make([]TeamID, 0, len(m.Teams))
+	for _, t := range m.Teams {
+		if c.counts(t.From, t.Until) {
+			out = append(out, t.Team)
+		}
+	}
+	return out
+}
+
+// applications are none, and each of the organization's and of all.
+func (p *orgPolicy) applications() []ApplicationID {
+	out := make([]ApplicationID, 1, 1+len(p.set.Applications))
+	for _, app := range p.set.Applications {
+		out = append(out, app.ID)
+	}
+	return out
+}
+
 // everyRole stands for a role in force where all roles count together, although
 // roles are switched: for API keys, and for comparing what people hold.
 var everyRole = RoleID{15: 1}
@@ -193,11 +215,7 @@ func (p *orgPolicy) sources(h holding, trees *orgTrees, c *clock) (f found) {
 	if profile := p.profiles[h.membership.Profile]; profile != nil {
 		f.list = append(f.list, source{Source: Source{Kind: SourceProfile, Name: profile.profile.Name, Profile: profile.profile.ID}, masks: profile.masks})
 	}
-	for _, t := range h.membership.Teams {
-		if c.counts(t.From, t.Until) {
-			f.teams = append(f.teams, t.Team)
-		}
-	}
+	f.teams = c.teams(h.membership)
 	var list []source
 	add := func(s Source, a RoleAssignment) {
 		r := p.roles[a.Role]
@@ -288,13 +306,7 @@ func (p *orgPolicy) inApplication(h holding, app ApplicationID, trees *orgTrees,
 			return true
 		}
 	}
-	var teams []TeamID
-	for _, t := range h.membership.Teams {
-		if c.counts(t.From, t.Until) {
-			teams = append(teams, t.Team)
-		}
-	}
-	entries := p.teamEntries(teams, trees)
+	entries := p.teamEntries(c.teams(h.membership), trees)
 	for i := range entries {
 		if gives(&entries[i]) {
 			return true

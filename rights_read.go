@@ -104,7 +104,7 @@ func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
 	snap := &snapshot{
 		Subject: authz.NewSubject(authz.ID(m.User), authz.ID(m.Org), o.trees.units, o.trees.teams, m.Units, f.teams, sharesOf(f.list)),
 		stamps:  stamps{m.Rights, o.policy.set.Policy, o.trees.stamp, o.policy.set.SystemPolicy},
-		until:   c.next, teams: f.teams, units: m.Units, roles: f.roles,
+		until:   c.next, teams: f.teams, units: m.Units, roles: f.roles, app: h.app,
 		inForce: f.inForce, choose: f.choose, switches: o.policy.set.Org.SwitchRoles,
 	}
 	snap.Grants, snap.Held = v.grants, v.held

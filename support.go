@@ -60,7 +60,8 @@ type SupportRequest struct {
 // name, and mails the primary administrator.
 //
 // Errors: [ErrNotFound], [ErrPermission] with the Rule that refused it, such as
-// "no_consent", [ErrStepUp], [ErrInvalid].
+// "no_consent", [ErrStepUp], [ErrInvalid]; of calls from one session at once all but
+// one fail with [ErrUnauthenticated] or [ErrStale].
 func (p *Proxy) Support(ctx context.Context, a Actor, req SupportRequest) (*LoginResult, error) {
 	m := p.m
 	var bad problems
@@ -88,6 +89,9 @@ func (w *work) support(ctx context.Context, req *SupportRequest, tok sessionToke
 		perm, basis = PermBreakGlass, BasisBreakGlass
 	}
 	if err := w.mayAct(cfg.Off, perm); err != nil {
+		return nil, err
+	}
+	if err := w.tx.LockOrg(ctx, req.Org); err != nil { // or its consent might end meanwhile
 		return nil, err
 	}
 	org, err := w.organization(ctx, req.Org)

@@ -162,12 +162,8 @@ func (w *work) everything(ctx context.Context, user UserID, org OrgID) (compiled
 // everywhere finds what the holder has in each application and in none, whatever
 // role is in force. Assignments that have not begun count too, for they will.
 func (o compiledOrg) everywhere(h holding, now time.Time) (list []source) {
-	apps := []ApplicationID{{}}
-	for id := range o.policy.reach {
-		apps = append(apps, id)
-	}
 	h.role = everyRole
-	for _, app := range apps {
+	for _, app := range o.policy.applications() {
 		h.app = app
 		list = append(list, o.policy.sources(h, o.trees, &clock{now: now, future: true}).list...)
 	}

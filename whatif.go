@@ -310,15 +310,8 @@ func relative(m authz.Mask) authz.Mask {
 
 // subjectOf places the holder with what the sources share.
 func (o compiledOrg) subjectOf(h holding, list []source, now time.Time) *authz.Subject {
-	c := clock{now: now, future: true}
-	var teams []TeamID
-	for _, t := range h.membership.Teams {
-		if c.counts(t.From, t.Until) {
-			teams = append(teams, t.Team)
-		}
-	}
-	m := h.membership
-	return authz.NewSubject(authz.ID(m.User), authz.ID(m.Org), o.trees.units, o.trees.teams, m.Units, teams, sharesOf(list))
+	c, m := clock{now: now, future: true}, h.membership
+	return authz.NewSubject(authz.ID(m.User), authz.ID(m.Org), o.trees.units, o.trees.teams, m.Units, c.teams(m), sharesOf(list))
 }
 
 // watchedStore notes the members of an organization whose rights a change is about,

@@ -99,3 +99,30 @@ func ask[Q any](b *testing.B, qs []Q, mask int, can func(*Q) bool) {
 		b.Fatal("nothing is allowed")
 	}
 }
+
+// BenchmarkResolve numbers the grants of a role, as every role of an
+// organization is when its policy changes: of one that names 20 permissions of
+// 300, and of one that has wildcards.
+func BenchmarkResolve(b *testing.B) {
+	perms := make([]Permission, 300)
+	for i := range perms {
+		object, action := fmt.Sprint("object", i/10), fmt.Sprint("action", i%10)
+		perms[i] = Permission{Name: object + "." + action, Object: object, Action: action, Scopes: hierarchy | Organization}
+	}
+	c, err := NewCatalogue(perms)
+	require.NoError(b, err)
+	named := make([]Grant, 20)
+	for i := range named {
+		named[i] = Grant{perms[i*15].Name, hierarchy}
+	}
+	for name, grants := range map[string][]Grant{
+		"named": named, "wild": append([]Grant{{"*.action1", Organization}, {"object7.*", hierarchy}, {"*.*", hierarchy}}, named...),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Resolve(grants, false)
+			}
+		})
+	}
+}

@@ -42,6 +42,8 @@ type Permission struct {
 	Basis Basis
 
 	base, control int
+	// The wildcards that reach it: of its object, and of its action.
+	ofObject, ofAction string
 }
 
 // Base is the number of the permission for the whole record, of one that is
@@ -82,6 +84,7 @@ func NewCatalogue(perms []Permission) (*Catalogue, error) {
 			return nil, fmt.Errorf("authz: permission %s is declared twice", p.Name)
 		}
 		c.number[p.Name] = i
+		p.ofObject, p.ofAction = p.Object+".*", "*."+p.Action
 		p.base = -1
 		if p.Field != "" {
 			base, ok := c.number[p.Object+"."+p.Action]
@@ -140,30 +143,40 @@ func (c *Catalogue) Matches(name string) bool {
 // field without a grant of its own has what the role grants for the whole record. Unless provider
 // is set, System becomes Organization. Shared is granted by no role.
 func (c *Catalogue) Resolve(grants []Grant, provider bool) []Mask {
-	byName := make(map[string]Mask, len(grants))
+	out, named := make([]Mask, len(c.perms)), make([]bool, len(c.perms))
+	var wild map[string]Mask // what is not the name of a permission
 	for _, g := range grants {
 		if g.Mask&(Organization|System) == 0 {
 			g.Mask &^= Shared
 		}
-		byName[g.Name] |= g.Mask
+		if n, ok := c.number[g.Name]; ok {
+			out[n] |= g.Mask
+			named[n] = true
+			continue
+		}
+		if wild == nil {
+			wild = map[string]Mask{}
+		}
+		wild[g.Name] |= g.Mask
 	}
-	out := make([]Mask, len(c.perms))
 	for i := range c.perms {
 		p := &c.perms[i]
-		if m, ok := byName[p.Name]; ok {
-			out[i] = localize(m&p.Scopes, provider)
+		switch {
+		case named[i]:
+			out[i] = localize(out[i]&p.Scopes, provider)
 			continue
-		}
-		if p.base >= 0 {
+		case p.base >= 0:
 			out[i] = out[p.base]
 			continue
+		case wild == nil:
+			continue
 		}
-		m, ok := byName[p.Object+".*"]
+		m, ok := wild[p.ofObject]
 		if !ok {
-			m, ok = byName["*."+p.Action]
+			m, ok = wild[p.ofAction]
 		}
 		if !ok {
-			m = byName["*.*"]
+			m = wild["*.*"]
 		}
 		switch {
 		case m == 0:

@@ -99,7 +99,11 @@ func (mc *machine) proxyLogin(target int, acknowledged bool) *call {
 			if !m.enters(target, a.org, true, true) || !m.onList(a.subject, target, a.org) || m.strict && m.stronger(a, target, a.org) != nil {
 				return "", usermgmt.ErrPermission
 			}
-			if !acknowledged {
+			asks := m.policy(a.org).SecurityQuestion && m.users[target].logins == 0 // and no call here answers
+			switch {
+			case asks && m.users[a.subject].question == "":
+				return "", usermgmt.ErrConflict
+			case asks || !acknowledged:
 				return "", usermgmt.ErrInvalid
 			}
 			own := m.sessions[a.session]

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // uses is how many uses are made in a test: CI makes a part of what a soak makes.
-func uses() int64 {
+func uses() int {
 	if os.Getenv("USERMGMT_SOAK") != "" {
 		return 100_000
 	}
@@ -85,7 +85,8 @@ func TestNothingThatWasTakenAwayIsAllowedByAnotherProcess(t *testing.T) {
 	assert.Empty(t, r.stale)
 	assert.Empty(t, r.broken)
 	for kind, n := range r.byKind {
-		assert.GreaterOrEqual(t, n[0]*100, r.refused, "%s was refused too seldom to prove anything", kind)
+		assert.GreaterOrEqual(t, n[0], 5, "%s was refused too seldom to prove anything", kind)
+		t.Logf("%4d refused, %4d allowed  %s", n[0], n[1], kind)
 		assert.Positive(t, n[1], "%s was never allowed", kind)
 	}
 }
@@ -106,7 +107,7 @@ type result struct {
 	took                            time.Duration
 }
 
-func run(t *testing.T, cache time.Duration, count int64) result {
+func run(t *testing.T, cache time.Duration, count int) result {
 	t.Helper()
 	ctx, began := t.Context(), time.Now()
 	dsn := pgtest.DB(t, "usermgmt", func(ctx context.Context, dsn string) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/usermgmt/usermgmt"
@@ -18,7 +17,7 @@ type order struct {
 	DSN    string
 	Ground ground
 	Cache  time.Duration // for which it remembers answers; 0 is not at all
-	Count  int64
+	Count  int
 }
 
 // runUser is the other process: it uses each kind again and again, and writes down
@@ -38,15 +37,14 @@ func runUser(text string) int {
 	defer pool.Close()
 	out := json.NewEncoder(os.Stdout)
 	var mu sync.Mutex
-	var left atomic.Int64
-	left.Store(o.Count)
 	var wg sync.WaitGroup
-	for name, try := range tries(m, &o.Ground) {
+	all := tries(m, &o.Ground)
+	for name, try := range all {
 		if o.Cache > 0 {
 			try = remembered(try, o.Cache)
 		}
 		wg.Go(func() {
-			for left.Add(-1) >= 0 {
+			for range o.Count / len(all) { // a slow kind is tried as often as a quick one
 				u := use{Kind: name, Began: time.Now().UnixNano()}
 				allowed, err := try(ctx)
 				u.End, u.Allowed = time.Now().UnixNano(), allowed

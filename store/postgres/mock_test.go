@@ -63,7 +63,7 @@ func TestHotStatementsGoLast(t *testing.T) {
 	s, mock := mocked(t)
 	mock.ExpectBegin()
 	mock.ExpectExec("").WithArgs(sqlmock.AnyArg(), "a", "a", "", false, false, false, int64(0), nil, nil, nil, nil,
-		sqlmock.AnyArg(), sqlmock.AnyArg()).WillReturnResult(done())
+		sqlmock.AnyArg(), sqlmock.AnyArg(), nil, false, "").WillReturnResult(done())
 	mock.ExpectExec("").WithArgs(sqlmock.AnyArg(), sqlmock.AnyArg()).WillReturnResult(done())
 	mock.ExpectCommit()
 	require.NoError(t, unitOfWork(t.Context(), s))
