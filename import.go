@@ -165,11 +165,11 @@ type ImportRow struct {
 // Rejected and of the store.
 func (s *Imports) Users(ctx context.Context, a Actor, r io.Reader, opt ImportOptions) (*ImportReport, error) {
 	imp := &importer{m: s.m, a: a, opt: opt, op: "Imports.Users"}
-	return imp.run(ctx, func(ctx context.Context) (iter.Seq2[ImportRow, error], error) {
+	return imp.run(ctx, func(ctx context.Context) (iter.Seq2[importItem, error], error) {
 		if err := imp.scan(ctx, r); err != nil {
 			return nil, err
 		}
-		return imp.csvRows(r), nil
+		return imp.csvRows(ctx, r), nil
 	})
 }
 
@@ -177,7 +177,7 @@ func (s *Imports) Users(ctx context.Context, a Actor, r io.Reader, opt ImportOpt
 // ends the import; it comes back, with the report of what went in before.
 func (s *Imports) UsersSeq(ctx context.Context, a Actor, rows iter.Seq2[ImportRow, error], opt ImportOptions) (*ImportReport, error) {
 	imp := &importer{m: s.m, a: a, opt: opt, op: "Imports.UsersSeq"}
-	return imp.run(ctx, func(context.Context) (iter.Seq2[ImportRow, error], error) { return rows, nil })
+	return imp.run(ctx, func(context.Context) (iter.Seq2[importItem, error], error) { return itemsOf(rows), nil })
 }
 
 // Checkpoint returns how far an import of the actor's has come.
@@ -220,7 +220,9 @@ type importer struct {
 	base    Checkpoint          // of an import that is resumed
 	out     *rejectedFile       // nil for none
 	digests *importDigests      // nil for none
-	late    []importRow         // rows that name a person who is not there yet
+	windows []importWindow      // of a file that was read once, which starts at start
+	start   int64
+	late    []importRow // rows that name a person who is not there yet
 	reports []superior
 }
 
@@ -247,7 +249,7 @@ type superior struct {
 	unchanged bool // but for this
 }
 
-type openRows func(ctx context.Context) (iter.Seq2[ImportRow, error], error)
+type openRows func(ctx context.Context) (iter.Seq2[importItem, error], error)
 
 func (imp *importer) run(ctx context.Context, open openRows) (*ImportReport, error) {
 	if imp.opt.MaxRows == 0 {
@@ -339,7 +341,7 @@ var (
 )
 
 // dryRun does everything in one transaction and takes it back.
-func (imp *importer) dryRun(ctx context.Context, rows iter.Seq2[ImportRow, error]) error {
+func (imp *importer) dryRun(ctx context.Context, rows iter.Seq2[importItem, error]) error {
 	unbound := imp.m
 	began := false
 	err := unbound.store.Tx(ctx, func(ctx context.Context, tx Store) error {

@@ -68,7 +68,7 @@ func (s *importStore) forgetUser(u *User) {
 }
 
 // all reads every row, then what had to wait for all rows.
-func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) error {
+func (imp *importer) all(ctx context.Context, rows iter.Seq2[importItem, error]) error {
 	held := &importRows{}
 	defer func() { held.wait() }() // after an error
 	flush := func() error {
@@ -81,10 +81,27 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 	}
 	var pending []importRow
 	read, skipped := 0, 0 // skipped are those of pending that are likely to be
-	for row, err := range rows {
+	for x, err := range rows {
+		if err == nil && x.windows != nil {
+			if err := flush(); err != nil {
+				return err
+			}
+			held.rows, held.read = pending, read
+			pending, skipped = nil, 0
+			if err := flush(); err != nil {
+				return err
+			}
+			n, err := imp.skipWindows(ctx, x.windows, read)
+			if err != nil {
+				return err
+			}
+			*x.skipped = n > 0
+			read += n
+			continue
+		}
 		if err == nil {
 			read++
-			err = imp.take(ctx, row, read, &pending)
+			err = imp.take(ctx, &x, read, &pending)
 		}
 		if err != nil {
 			if ferr := flush(); ferr != nil {
@@ -133,7 +150,7 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 }
 
 // take makes a row ready and appends it to those that wait.
-func (imp *importer) take(ctx context.Context, row ImportRow, read int, pending *[]importRow) (err error) {
+func (imp *importer) take(ctx context.Context, row *importItem, read int, pending *[]importRow) (err error) {
 	if read > imp.opt.MaxRows {
 		return &Error{Kind: ErrLimit, Field: "rows", Rule: "max_rows", Line: row.Line}
 	}
@@ -157,7 +174,7 @@ func (imp *importer) take(ctx context.Context, row ImportRow, read int, pending 
 		return err
 	}
 	if ready && r.cells != nil {
-		imp.digests.mark(imp.refs, &r)
+		imp.digests.mark(imp.refs, &r, row.sum)
 	}
 	*pending = append(*pending, r)
 	return nil

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"iter"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -34,11 +36,10 @@ type importDigests struct {
 	done chan struct{} // closed when they are read; nil before that begins
 	err  error
 
-	entries  []digestEntry
+	entries  digestEntries
 	named    []NamedVersion
 	byDigest digestIndex
 	byUser   digestIndex
-	taken    []bool              // by a row of this import
 	changed  map[UserID]struct{} // by this import
 
 	// basis is a digest of everything besides the row, what its names stand for,
@@ -46,14 +47,38 @@ type importDigests struct {
 	basis [sha256.Size]byte
 	turn  int
 	buf   []byte
+	spans []cellSpan // of the cells in buf, by column
+	same  []int      // entries of the rows of a batch
 }
+
+type cellSpan struct{ from, to int }
 
 type digestEntry struct {
 	user    UserID
 	digest  [16]byte
 	version int64
-	// named are those from here to where the next entry begins.
-	named uint32
+	// named begins who is named, and people is how many; entries share them.
+	named  uint32
+	people uint8
+	taken  bool // by a row of this import
+}
+
+// digestEntries grows without copying.
+type digestEntries struct {
+	blocks []*[digestBlock]digestEntry
+	n      int
+}
+
+const digestBlock = 1 << 12
+
+func (e *digestEntries) at(i int) *digestEntry { return &e.blocks[i/digestBlock][i%digestBlock] }
+
+func (e *digestEntries) add() *digestEntry {
+	if e.n%digestBlock == 0 {
+		e.blocks = append(e.blocks, new([digestBlock]digestEntry))
+	}
+	e.n++
+	return e.at(e.n - 1)
 }
 
 // digests are for an import whose actor sees all users, so that what is said of a
@@ -102,22 +127,35 @@ func (d *importDigests) end() {
 }
 
 func (d *importDigests) fill(all iter.Seq2[ImportDigest, error]) error {
+	recent := make([]digestEntry, digestBlock) // that name people, by the first of them
 	for x, err := range all {
 		if err != nil {
 			return err
 		}
-		d.entries = append(d.entries, digestEntry{x.User, x.Digest, x.Version, uint32(len(d.named))}) //nolint:gosec // at most two a user
-		d.named = append(d.named, x.Named...)
+		e := d.entries.add()
+		e.user, e.digest, e.version, e.people = x.User, x.Digest, x.Version, uint8(len(x.Named)) //nolint:gosec // at most two
+		if len(x.Named) == 0 {
+			continue
+		}
+		same := &recent[hashOf(x.Named[0].User)%digestBlock]
+		if !slices.Equal(d.peopleOf(same), x.Named) {
+			same.named, same.people = uint32(len(d.named)), e.people //nolint:gosec // at most two a user
+			d.named = append(d.named, x.Named...)
+		}
+		e.named = same.named
 	}
-	d.taken = make([]bool, len(d.entries))
-	d.byDigest = newDigestIndex(len(d.entries))
-	d.byUser = newDigestIndex(len(d.entries))
-	for i := range d.entries {
-		e := &d.entries[i]
+	d.byDigest = newDigestIndex(d.entries.n)
+	d.byUser = newDigestIndex(d.entries.n)
+	for i := range d.entries.n {
+		e := d.entries.at(i)
 		d.byDigest.add(e.digest, i)
 		d.byUser.add(e.user, i)
 	}
 	return nil
+}
+
+func (d *importDigests) peopleOf(e *digestEntry) []NamedVersion {
+	return d.named[e.named : int(e.named)+int(e.people)]
 }
 
 // ready waits for the digests if the import has come to where they are used, and
@@ -128,42 +166,111 @@ func (d *importDigests) ready(ctx context.Context, imp *importer, read int) (boo
 	}
 	d.read(ctx, imp)
 	<-d.done
-	if d.turn == 0 {
-		d.begin(imp)
-	}
+	d.begin(imp)
 	return true, d.err
 }
 
-// mark gives the row its digest, and the entry that it equals if there is one.
-func (d *importDigests) mark(refs *csvRefs, r *importRow) {
+// rowSum is the digest of a row.
+func rowSum[T string | []byte](d *importDigests, refs *csvRefs, h *importHeader, cells []T) [16]byte {
 	b := append(d.buf[:0], d.basis[:]...)
-	b = append(b, r.h.digest[:]...)
-	for i, cell := range r.cells {
-		if r.h.used[i] {
-			b = append(binary.AppendUvarint(b, uint64(len(cell))), cell...)
+	b = append(b, h.digest[:]...)
+	if len(d.spans) < len(cells) {
+		d.spans = make([]cellSpan, len(cells))
+	}
+	for i, cell := range cells {
+		if h.used[i] {
+			b = binary.AppendUvarint(b, uint64(len(cell)))
+			d.spans[i].from = len(b)
+			b = append(b, cell...)
+			d.spans[i].to = len(b)
 		}
 	}
-	b = refs.appendNames(b, r)
+	b = refs.appendNames(b, h, d.spans)
 	d.buf = b
 	sum := sha256.Sum256(b)
-	r.digest, r.turn = [16]byte(sum[:]), d.turn
-	r.same = d.byDigest.find(r.digest, func(i int) bool { return d.entries[i].digest == r.digest })
+	return [16]byte(sum[:])
+}
+
+// mark gives the row its digest, which is sum if that is known in the first turn, and
+// the entry that it equals if there is one.
+func (d *importDigests) mark(refs *csvRefs, r *importRow, sum *[16]byte) {
+	if sum != nil && d.turn == 1 {
+		r.digest = *sum
+	} else {
+		r.digest = rowSum(d, refs, r.h, r.cells)
+	}
+	r.turn = d.turn
+	r.same = d.find(&r.digest)
 	if r.same > 0 && !d.holds(r.same-1) {
 		r.same = 0
 	}
 }
 
+// find is the number of the entry with the digest, from 1 on; 0 is none.
+func (d *importDigests) find(digest *[16]byte) int {
+	for at, tag := d.byDigest.place(*digest); ; at++ {
+		switch i := d.byDigest.get(at, tag); {
+		case i == 0:
+			return 0
+		case i > 0 && d.entries.at(i-1).digest == *digest:
+			return i
+		}
+	}
+}
+
+// haveAll reports whether there is an entry for each digest, that holds.
+func (d *importDigests) haveAll(sums [][16]byte) bool {
+	for i := range sums {
+		if k := d.find(&sums[i]); k == 0 || !d.holds(k-1) {
+			return false
+		}
+	}
+	return true
+}
+
+// errLook says that rows must be looked at.
+var errLook = errors.New("usermgmt: the rows cannot be skipped")
+
+// skipWindows skips the rows of windows, all or none, as a batch. It returns how many.
+func (imp *importer) skipWindows(ctx context.Context, list []importWindow, read int) (int, error) {
+	d := imp.digests
+	d.same = d.same[:0]
+	for _, w := range list {
+		for i := range w.sums {
+			d.same = append(d.same, d.find(&w.sums[i]))
+		}
+	}
+	n := len(d.same)
+	err := imp.commit(ctx, read+n, nil, func(_ context.Context, b *importBatch, _ *work) error {
+		for _, i := range d.same {
+			if i == 0 || !b.skipEntry(i-1) {
+				b.unskip()
+				return errLook
+			}
+		}
+		b.rows, b.unchanged = n, n
+		return nil
+	})
+	if errors.Is(err, errLook) {
+		return 0, nil
+	}
+	return n, err
+}
+
 // skip reports whether the row need not be looked at. Then it counts as one about
 // its user.
 func (b *importBatch) skip(r *importRow) bool {
-	d, i := b.imp.digests, r.same-1
-	if r.same == 0 || !b.seesAll || r.turn != d.turn || len(b.units) > 0 || d.taken[i] || !d.holds(i) {
+	return r.same > 0 && r.turn == b.imp.digests.turn && b.skipEntry(r.same-1)
+}
+
+// skipEntry is skip for a row of this turn that equals entry i.
+func (b *importBatch) skipEntry(i int) bool {
+	d := b.imp.digests
+	e := d.entries.at(i)
+	if !b.seesAll || len(b.units) > 0 || e.taken || !d.holds(i) || b.isSeen[e.user] || b.imp.saw(e.user) {
 		return false
 	}
-	if user := d.entries[i].user; b.isSeen[user] || b.imp.saw(user) {
-		return false
-	}
-	d.taken[i] = true
+	e.taken = true
 	b.taken = append(b.taken, i)
 	return true
 }
@@ -171,7 +278,7 @@ func (b *importBatch) skip(r *importRow) bool {
 // unskip takes back what skip counted.
 func (b *importBatch) unskip() {
 	for _, i := range b.taken {
-		b.imp.digests.taken[i] = false
+		b.imp.digests.entries.at(i).taken = false
 	}
 	b.taken = b.taken[:0]
 }
@@ -191,8 +298,11 @@ func (h *importHeader) use(column int, name string) {
 	h.digest = sha256.Sum256(append(h.digest[:], name...))
 }
 
-// begin makes the basis.
+// begin makes the basis, once.
 func (d *importDigests) begin(imp *importer) {
+	if d == nil || d.turn > 0 {
+		return
+	}
 	h := sha256.New()
 	e := json.NewEncoder(h)
 	write := func(v any) {
@@ -212,10 +322,11 @@ func (d *importDigests) begin(imp *importer) {
 }
 
 // sum is a digest of what a cell of names stands for.
-func (n *csvNames[E]) sum(text string) [16]byte {
-	if sum, ok := n.sums[text]; ok {
+func (n *csvNames[E]) sum(cell []byte) [16]byte {
+	if sum, ok := n.sums[string(cell)]; ok {
 		return sum
 	}
+	text := string(cell)
 	var b []byte
 	add := func(text string) {
 		id, rule := n.resolve(text)
@@ -231,22 +342,26 @@ func (n *csvNames[E]) sum(text string) [16]byte {
 	whole := sha256.Sum256(b)
 	sum := [16]byte(whole[:])
 	if len(n.sums) < maxFound {
-		n.sums[strings.Clone(text)] = sum
+		n.sums[text] = sum
 	}
 	return sum
 }
 
-// appendNames appends what the cells of the row that hold names stand for.
-func (r *csvRefs) appendNames(b []byte, row *importRow) []byte {
+// appendNames appends what the cells of the row that hold names stand for; they are
+// in b.
+func (r *csvRefs) appendNames(b []byte, h *importHeader, cells []cellSpan) []byte {
 	for _, c := range [...]struct {
 		column int
-		sum    func(text string) [16]byte
+		sum    func(cell []byte) [16]byte
 	}{
 		{colOwnerUnit, r.units.sum}, {colUnits, r.units.sum}, {colPrimaryTeam, r.teams.sum}, {colTeams, r.teams.sum}, {colRoles, r.roles.sum},
 		{colProfile, r.profiles.sum}, {colInitialApp, r.applications.sum}, {colGroups, r.groups.sum},
 	} {
-		if text := row.special(c.column); text != "" {
-			sum := c.sum(text)
+		if h.at[c.column] < 0 {
+			continue
+		}
+		if cell := cells[h.at[c.column]]; cell.to > cell.from {
+			sum := c.sum(b[cell.from:cell.to])
 			b = append(b, sum[:]...)
 		}
 	}
@@ -262,70 +377,80 @@ func (d *importDigests) change(user UserID) {
 
 // has reports whether a row that was skipped was about the user.
 func (d *importDigests) has(user UserID) bool {
-	if d == nil || len(d.entries) == 0 {
+	if d == nil || d.entries.n == 0 {
 		return false
 	}
 	i := d.entry(user)
-	return i > 0 && d.taken[i-1]
+	return i > 0 && d.entries.at(i-1).taken
 }
 
 // entry is the number of the user's entry, from 1 on; 0 is none.
 func (d *importDigests) entry(user UserID) int {
-	return d.byUser.find(user, func(i int) bool { return d.entries[i].user == user })
+	for at, tag := d.byUser.place(user); ; at++ {
+		switch i := d.byUser.get(at, tag); {
+		case i == 0:
+			return 0
+		case i > 0 && d.entries.at(i-1).user == user:
+			return i
+		}
+	}
 }
 
 // holds reports whether everybody whom the row of entry i names is still who it was.
 func (d *importDigests) holds(i int) bool {
-	end := len(d.named)
-	if i+1 < len(d.entries) {
-		end = int(d.entries[i+1].named)
-	}
-	for _, n := range d.named[d.entries[i].named:end] {
+	for _, n := range d.peopleOf(d.entries.at(i)) {
 		if _, did := d.changed[n.User]; did {
 			return false
 		}
-		if k := d.entry(n.User); k == 0 || d.entries[k-1].version != n.Version {
+		if k := d.entry(n.User); k == 0 || d.entries.at(k-1).version != n.Version {
 			return false
 		}
 	}
 	return true
 }
 
-// digestIndex finds numbers by keys that are random, or count up. It has a power of
-// two of places, at least twice as many as numbers.
-type digestIndex []uint32
+// digestIndex finds numbers from 1 on by keys that are random, or count up. It has a
+// power of two of places, more than numbers. What the number leaves of a place are
+// bits of the key, so that hardly any other entry is looked at.
+type digestIndex struct {
+	places []uint32
+	bits   int // of numbers
+}
 
 func newDigestIndex(n int) digestIndex {
 	size := 16
-	for size < 2*n {
+	for size < n+n/2 {
 		size *= 2
 	}
-	return make(digestIndex, size)
+	return digestIndex{make([]uint32, size), bits.Len(uint(n))}
 }
 
-func (x digestIndex) place(key [16]byte) uint64 {
-	h := (binary.BigEndian.Uint64(key[:8]) ^ binary.BigEndian.Uint64(key[8:])) * 0x9E3779B97F4A7C15 // 2^64 by the golden ratio
-	return h >> (65 - bits.Len(uint(len(x))))
+func hashOf(key [16]byte) uint64 {
+	return (binary.BigEndian.Uint64(key[:8]) ^ binary.BigEndian.Uint64(key[8:])) * 0x9E3779B97F4A7C15 // 2^64 by the golden ratio
 }
 
-func (x digestIndex) add(key [16]byte, i int) {
-	at := x.place(key)
-	for ; x[at%uint64(len(x))] != 0; at++ {
-	}
-	x[at%uint64(len(x))] = uint32(i + 1) //nolint:gosec // fewer than 2^32 users
+// place is where the search for a key begins, and the bits of the key.
+func (x *digestIndex) place(key [16]byte) (at uint64, tag uint32) {
+	h := hashOf(key)
+	return h >> (65 - bits.Len(uint(len(x.places)))), uint32(h) >> x.bits << x.bits //nolint:gosec // some bits of it
 }
 
-// find returns the first number, plus 1, that is is true of; 0 if there is none.
-func (x digestIndex) find(key [16]byte, is func(i int) bool) int {
-	if len(x) == 0 {
+// get returns the number at a place, 0 if none is there or behind, and -1 if another
+// key is there.
+func (x *digestIndex) get(at uint64, tag uint32) int {
+	switch v := x.places[at&uint64(len(x.places)-1)]; {
+	case v == 0:
 		return 0
+	case v>>x.bits == tag>>x.bits:
+		return int(v - tag)
 	}
-	for at := x.place(key); ; at++ {
-		switch n := x[at%uint64(len(x))]; {
-		case n == 0:
-			return 0
-		case is(int(n - 1)):
-			return int(n)
-		}
+	return -1
+}
+
+func (x *digestIndex) add(key [16]byte, i int) {
+	at, tag := x.place(key)
+	for x.get(at, tag) != 0 {
+		at++
 	}
+	x.places[at&uint64(len(x.places)-1)] = tag | uint32(i+1) //nolint:gosec // fewer than 2^32 users
 }

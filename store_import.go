@@ -9,12 +9,13 @@ import (
 // key is the organization and User.
 type ImportStore interface {
 	// PutImportDigests inserts or replaces, for users of whom each is there once.
-	// The organization exists; users and memberships need not, or no longer as a
-	// digest says: none is locked for it.
+	// Users and memberships need not exist, or no longer as a digest says: none is
+	// locked for it, and whether a digest that does not hold is kept nobody can tell.
 	PutImportDigests(ctx context.Context, org OrgID, digests []ImportDigest) error
 	// ImportDigests yields those of the organization that hold: whose user has the
 	// Version, and whose membership in the organization the Rights and Settings. It
-	// sees one consistent view, in no order, and leaves out Rights and Settings.
+	// sees one consistent view, in no order, and leaves out Rights and Settings. A
+	// change that has committed ends a digest whenever that was put.
 	// After an error it yields nothing more. [MemberStore].DeleteMembership deletes
 	// that of the user in the organization, [ErasureStore].EraseTraces all of the
 	// user.

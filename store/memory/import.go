@@ -22,8 +22,8 @@ func (v *version) importDigest(user usermgmt.UserID, org usermgmt.OrgID) *import
 // PutImportDigests implements [usermgmt.Store].
 func (s *Store) PutImportDigests(ctx context.Context, org usermgmt.OrgID, digests []usermgmt.ImportDigest) error {
 	return s.write(ctx, func(w *writer) error {
-		if w.v.org(org) == nil {
-			return missing("organization")
+		if w.v.org(org) == nil { // nobody is a member
+			return nil
 		}
 		for _, d := range digests {
 			d.Settings, d.Named = cloneSettings(d.Settings), slices.Clone(d.Named)

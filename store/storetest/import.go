@@ -75,9 +75,9 @@ func importDigests(w *world) {
 		break // leaves the store as it was
 	}
 	w.wantDigests("after somebody left", a.org.ID, first, again)
-	w.refuse("digests of an organization that does not exist", isReference, func(ctx context.Context, tx usermgmt.Store) error {
-		return tx.PutImportDigests(ctx, newID[usermgmt.Organization](w), []usermgmt.ImportDigest{first})
-	})
+	nowhere := newID[usermgmt.Organization](w)
+	w.do(w.s.PutImportDigests(w.ctx, nowhere, []usermgmt.ImportDigest{first}))
+	w.wantDigests("where there is nobody", nowhere)
 }
 
 func importDigestsHold(w *world) {
