@@ -3,6 +3,7 @@ package usermgmt_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,41 @@ func TestImportSkipsRowsThatItRemembers(t *testing.T) {
 	}))
 	assert.Equal(t, []string{"13 username twice", "33 username twice", "35 username twice", "36 username twice"}, faults(r))
 	assert.Equal(t, "Bob", named(t, f.Env, "user31").User.FirstName, "the first row is the one that counts")
+	r, _, _ = f.imports(t, f.Root(), f.file(map[int]string{31: f.row(31), 33: f.row(33)}))
+	require.Equal(t, [4]int{0, 2, manyRows - 2, 0}, tally(r))
+	f.compares(t, f.file(nil), false, all)
+	r, looked, _ = f.imports(t, f.Root(), f.file(map[int]string{5005: f.row(10), 10049: f.row(10)})) // rows that are all remembered
+	assert.Equal(t, [4]int{0, 0, manyRows - 2, 2}, tally(r))
+	assert.Equal(t, []string{"5007 username twice", "10051 username twice"}, faults(r))
+	assert.Less(t, looked, int64(5))
+}
+
+// TestImportReadsOnBehindRowsThatItRemembers: a file is read on in its middle, and
+// nobody can tell.
+func TestImportReadsOnBehindRowsThatItRemembers(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t)
+	lines := strings.Split(strings.TrimSuffix(f.file(map[int]string{
+		4500:  strings.Replace(f.row(4500), ",A,", `,"Ann ""the""`+"\n"+`second",`, 1),
+		4600:  strings.Replace(f.row(4600), ",A,", `,"Ann ""the"" second",`, 1),
+		7000:  "too,few",
+		10030: strings.Replace(f.row(10030), f.MainUnit.Name, "Nowhere", 1),
+	}), "\n"), "\n")
+	lines[3] += "\r\n\r\n" // two lines that are empty count as lines
+	file := "not of the file\ufeff" + strings.Join(lines, "\r\n")
+	r := strings.NewReader(file)
+	_, err := r.Seek(int64(len("not of the file")), io.SeekStart)
+	require.NoError(t, err)
+	var steps []int
+	f.opt.Progress = func(rows int) { steps = append(steps, rows) }
+	f.looked.Store(0)
+	report, err := f.Imports().Users(t.Context(), f.Root(), r, f.opt)
+	require.NoError(t, err)
+	assert.Equal(t, [4]int{0, 1, manyRows - 4, 3}, tally(report))
+	assert.Equal(t, []string{"4504 first_name control", "7005 row columns", "10035 owner_unit unknown"}, faults(report))
+	assert.Less(t, f.looked.Load(), int64(5))
+	assert.Equal(t, []int{4000, 5000, 7000, 8000, 10_000, manyRows}, steps)
+	assert.Equal(t, "Ann \"the\" second", named(t, f.Env, "user4600").User.FirstName)
 }
 
 func TestImportLooksAgainAtUsersWhoHaveChanged(t *testing.T) {

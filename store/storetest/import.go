@@ -138,10 +138,17 @@ func importDigestsEnd(w *world) {
 	put(ann.ID, a, 1)
 	left, elsewhere := put(bob.ID, a, 2), put(ann.ID, b, 3)
 	w.do(w.s.DeleteMembership(w.ctx, ann.ID, a.org.ID, at(1)))
-	w.join(a, ann.ID, rights) // as if it had not ended
+	old := usermgmt.ImportDigest{User: ann.ID, Version: ann.Version, Rights: 5}
+	w.do(w.s.PutImportDigests(w.ctx, a.org.ID, []usermgmt.ImportDigest{old})) // was compared before
+	w.wantDigests("of a membership that ended", a.org.ID, left)
+	w.join(a, ann.ID, func(m *usermgmt.Membership) { m.Rights = 6 })
 	w.wantDigests("after a membership ended", a.org.ID, left)
 	w.wantDigests("elsewhere", b.org.ID, elsewhere)
-	put(ann.ID, a, 4)
+	again := put(ann.ID, a, 4)
+	w.wantDigests("of a membership after another", a.org.ID, left, again)
+	w.do(w.s.BumpRights(w.ctx, ann.ID, a.org.ID))
+	w.wantDigests("after a change of it", a.org.ID, left)
+	put(ann.ID, a, 5)
 	w.do(w.s.EraseTraces(w.ctx, usermgmt.Person{User: ann.ID}))
 	w.wantDigests("after the user's traces were erased", a.org.ID, left)
 	w.wantDigests("everywhere", b.org.ID)
