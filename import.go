@@ -152,9 +152,9 @@ type ImportRow struct {
 // writers wait for each other makes them wait for it. It records one entry.
 //
 // Memory grows by some dozen bytes a row, and of an import that skips rows by a
-// hundred for each member. If r can seek, a file that breaks a
-// limit or is no CSV is refused before any row goes in; otherwise what went in
-// before the fault stays.
+// hundred for each member. If r can seek, it is read twice, and must not change
+// meanwhile: a file that breaks a limit or is no CSV is refused before any row goes
+// in. Otherwise what went in before the fault stays.
 //
 // An import that broke off is gone on with by starting it again with the same
 // file, or as the same import with [ImportOptions].Resume.
