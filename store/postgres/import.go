@@ -32,7 +32,7 @@ on conflict (org_id, user_id) do update set user_version = excluded.user_version
 	// all digests hold, which the planner does not believe of so many conditions; so
 	// they come last. One value of bytes is what the driver reads with least work.
 	sqlImportDigests = `select uuid_send(x.user_id) || int8send(x.user_version) || x.digest || coalesce(x.named, '')
-from (select d.*, u.user_id as u_id, u.version as u_version, m.user_id as m_id, m.version as m_version, m.settings as m_settings
+from (select d.user_id, d.user_version, d.digest, d.named, d.rights, d.settings, u.user_id as u_id, u.version as u_version, m.user_id as m_id, m.version as m_version, m.settings as m_settings
 	from usermgmt_import_digests d
 	left join usermgmt_import_changes u on u.org_id = '` + zeroUUID + `' and u.user_id = d.user_id
 	left join usermgmt_import_changes m on m.org_id = $1::uuid and m.user_id = d.user_id
