@@ -22,12 +22,12 @@ func (v *version) importDigest(user usermgmt.UserID, org usermgmt.OrgID) *import
 // PutImportDigests implements [usermgmt.Store].
 func (s *Store) PutImportDigests(ctx context.Context, org usermgmt.OrgID, digests []usermgmt.ImportDigest) error {
 	return s.write(ctx, func(w *writer) error {
-		if w.v.org(org) == nil { // nobody is a member
-			return nil
-		}
 		for _, d := range digests {
 			d.Settings, d.Named = cloneSettings(d.Settings), slices.Clone(d.Named)
-			put(&w.others().digests, w.own, w.v.importDigest(d.User, org), &importDigest{org, d})
+			next := &importDigest{org, d}
+			if w.v.holds(next) { // else it would outlive a membership, or the traces of a user
+				put(&w.others().digests, w.own, w.v.importDigest(d.User, org), next)
+			}
 		}
 		return nil
 	})

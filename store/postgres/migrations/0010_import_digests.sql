@@ -17,7 +17,8 @@ create table usermgmt_import_digests (
 -- what a digest is compared with. Whatever changes a version, the rights or the
 -- settings writes it in the same transaction, and nothing deletes it. A row of a user
 -- has the zero org_id and the version; one of a membership has the rights, null when
--- the membership has ended, and the digest of the settings.
+-- the membership has ended, and the digest of the settings. Whatever changes them
+-- otherwise, such as a later migration, has to empty usermgmt_import_digests.
 create table usermgmt_import_changes (
 	org_id   uuid not null,
 	user_id  uuid not null,
