@@ -242,7 +242,7 @@ func BenchmarkImportCSV(b *testing.B) {
 		b.SetBytes(int64(len(file)))
 		b.ReportAllocs()
 		for b.Loop() {
-			for row, err := range imp.csvRows(bytes.NewReader(file)) {
+			for row, err := range imp.csvRows(b.Context(), bytes.NewReader(file)) {
 				if err != nil {
 					b.Fatal(err)
 				}

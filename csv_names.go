@@ -28,6 +28,7 @@ type csvNames[E any] struct {
 	byID  map[ID[E]]*csvName[E]
 	byKey map[string][]*csvName[E]
 	found map[string]lookup[E] // by text
+	sums  map[string][16]byte  // see sum
 }
 
 type csvName[E any] struct {
@@ -47,7 +48,8 @@ type lookup[E any] struct {
 }
 
 func newNames[E any]() *csvNames[E] {
-	return &csvNames[E]{byID: make(map[ID[E]]*csvName[E]), byKey: make(map[string][]*csvName[E]), found: make(map[string]lookup[E])}
+	return &csvNames[E]{byID: make(map[ID[E]]*csvName[E]), byKey: make(map[string][]*csvName[E]), found: make(map[string]lookup[E]),
+		sums: make(map[string][16]byte)}
 }
 
 func (n *csvNames[E]) add(x csvName[E]) {
@@ -55,6 +57,7 @@ func (n *csvNames[E]) add(x csvName[E]) {
 	n.byID[x.id] = &x
 	n.byKey[x.key] = append(n.byKey[x.key], &x)
 	clear(n.found)
+	clear(n.sums)
 }
 
 func (n *csvNames[E]) remove(id ID[E]) {
@@ -65,6 +68,7 @@ func (n *csvNames[E]) remove(id ID[E]) {
 	delete(n.byID, id)
 	n.byKey[x.key] = slices.DeleteFunc(n.byKey[x.key], func(y *csvName[E]) bool { return y == x })
 	clear(n.found)
+	clear(n.sums)
 }
 
 // path returns the names from the top down to x.

@@ -132,7 +132,17 @@ type ImportRow struct {
 // [Users.Deactivate] ask for; the same rules hold. A row that breaks one is
 // reported and changes nothing; the other rows go in.
 //
-// Rows go in by batches of at most a thousand. Each batch is atomic: users,
+// An import of more than ten thousand rows remembers, by a digest, rows that asked
+// for nothing: the next such import skips them, as unchanged, while everything is as
+// it was when they were compared: the row, the columns, the options, what its names
+// stand for, the custom fields, the policy, the user, the membership, and whoever the
+// row names. What somebody else changes while an import runs, the next one finds.
+// Rows with a password are always looked at; so is every row for an actor who may not
+// see every user, in the mode ImportCreate, and, of [Imports.UsersSeq] and of a
+// reader that cannot seek, the first ten thousand.
+//
+// Rows go in by batches of at most a thousand that are looked at, and ten thousand
+// with those that are skipped. Each batch is atomic: users,
 // seats, mails, audit entries and the [Checkpoint], and an operation of its
 // own: an error names that of the batch that failed. Of a long file rows are read one
 // batch ahead, and looked up on another connection while the batch before them goes
@@ -141,9 +151,10 @@ type ImportRow struct {
 // by reason. A dry run is one transaction, which is taken back; a store on which
 // writers wait for each other makes them wait for it. It records one entry.
 //
-// Memory grows by some dozen bytes a row. If r can seek, a file that breaks a
-// limit or is no CSV is refused before any row goes in; otherwise what went in
-// before the fault stays.
+// Memory grows by some dozen bytes a row, and of an import that skips rows by a
+// hundred for each member. If r can seek, it is read twice, and must not change
+// meanwhile: a file that breaks a limit or is no CSV is refused before any row goes
+// in. Otherwise what went in before the fault stays.
 //
 // An import that broke off is gone on with by starting it again with the same
 // file, or as the same import with [ImportOptions].Resume.
@@ -154,11 +165,11 @@ type ImportRow struct {
 // Rejected and of the store.
 func (s *Imports) Users(ctx context.Context, a Actor, r io.Reader, opt ImportOptions) (*ImportReport, error) {
 	imp := &importer{m: s.m, a: a, opt: opt, op: "Imports.Users"}
-	return imp.run(ctx, func(ctx context.Context) (iter.Seq2[ImportRow, error], error) {
+	return imp.run(ctx, func(ctx context.Context) (iter.Seq2[importItem, error], error) {
 		if err := imp.scan(ctx, r); err != nil {
 			return nil, err
 		}
-		return imp.csvRows(r), nil
+		return imp.csvRows(ctx, r), nil
 	})
 }
 
@@ -166,7 +177,7 @@ func (s *Imports) Users(ctx context.Context, a Actor, r io.Reader, opt ImportOpt
 // ends the import; it comes back, with the report of what went in before.
 func (s *Imports) UsersSeq(ctx context.Context, a Actor, rows iter.Seq2[ImportRow, error], opt ImportOptions) (*ImportReport, error) {
 	imp := &importer{m: s.m, a: a, opt: opt, op: "Imports.UsersSeq"}
-	return imp.run(ctx, func(context.Context) (iter.Seq2[ImportRow, error], error) { return rows, nil })
+	return imp.run(ctx, func(context.Context) (iter.Seq2[importItem, error], error) { return itemsOf(rows), nil })
 }
 
 // Checkpoint returns how far an import of the actor's has come.
@@ -208,7 +219,10 @@ type importer struct {
 	behind  int                 // rows that an import that is resumed had behind it
 	base    Checkpoint          // of an import that is resumed
 	out     *rejectedFile       // nil for none
-	late    []importRow         // rows that name a person who is not there yet
+	digests *importDigests      // nil for none
+	windows []importWindow      // of a file that was read once, which starts at start
+	start   int64
+	late    []importRow // rows that name a person who is not there yet
 	reports []superior
 }
 
@@ -220,6 +234,10 @@ type importRow struct {
 	raw   []string // what there is, kept for the file of rejected rows
 	final bool     // everybody who comes is there
 	again bool     // was in already when the import broke off
+
+	digest [16]byte
+	turn   int // of importDigests; 0 is none
+	same   int // the entry there whose digest it has, from 1 on; 0 is none
 }
 
 // superior is a reports_to that is to be set when all rows are in.
@@ -231,7 +249,7 @@ type superior struct {
 	unchanged bool // but for this
 }
 
-type openRows func(ctx context.Context) (iter.Seq2[ImportRow, error], error)
+type openRows func(ctx context.Context) (iter.Seq2[importItem, error], error)
 
 func (imp *importer) run(ctx context.Context, open openRows) (*ImportReport, error) {
 	if imp.opt.MaxRows == 0 {
@@ -240,6 +258,7 @@ func (imp *importer) run(ctx context.Context, open openRows) (*ImportReport, err
 	if err := imp.m.change(ctx, imp.a, imp.op, verbImport, imp.begin); err != nil {
 		return nil, err
 	}
+	defer imp.digests.end()
 	rows, err := open(ctx)
 	if err != nil {
 		return nil, withOp(imp.op, err)
@@ -311,6 +330,7 @@ func (imp *importer) begin(ctx context.Context, w *work) error {
 	if imp.fields, err = w.m.csvFields(ctx, w.tx, imp.org); err != nil {
 		return err
 	}
+	imp.digests = imp.newDigests(w.v)
 	imp.refs, err = loadRefs(ctx, w.tx, w.v, imp.org)
 	return err
 }
@@ -321,7 +341,7 @@ var (
 )
 
 // dryRun does everything in one transaction and takes it back.
-func (imp *importer) dryRun(ctx context.Context, rows iter.Seq2[ImportRow, error]) error {
+func (imp *importer) dryRun(ctx context.Context, rows iter.Seq2[importItem, error]) error {
 	unbound := imp.m
 	began := false
 	err := unbound.store.Tx(ctx, func(ctx context.Context, tx Store) error {

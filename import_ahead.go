@@ -68,7 +68,7 @@ func (s *importStore) forgetUser(u *User) {
 }
 
 // all reads every row, then what had to wait for all rows.
-func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) error {
+func (imp *importer) all(ctx context.Context, rows iter.Seq2[importItem, error]) error {
 	held := &importRows{}
 	defer func() { held.wait() }() // after an error
 	flush := func() error {
@@ -80,11 +80,28 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 		return imp.batch(ctx, b)
 	}
 	var pending []importRow
-	read := 0
-	for row, err := range rows {
+	read, skipped := 0, 0 // skipped are those of pending that are likely to be
+	for x, err := range rows {
+		if err == nil && x.windows != nil {
+			if err := flush(); err != nil {
+				return err
+			}
+			held.rows, held.read = pending, read
+			pending, skipped = nil, 0
+			if err := flush(); err != nil {
+				return err
+			}
+			n, err := imp.skipWindows(ctx, x.windows, read)
+			if err != nil {
+				return err
+			}
+			*x.skipped = n > 0
+			read += n
+			continue
+		}
 		if err == nil {
 			read++
-			err = imp.take(row, read, &pending)
+			err = imp.take(ctx, &x, read, &pending)
 		}
 		if err != nil {
 			if ferr := flush(); ferr != nil {
@@ -92,12 +109,15 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 			}
 			return err
 		}
-		if len(pending) == importBatchRows {
+		if pending[len(pending)-1].same > 0 {
+			skipped++
+		}
+		if len(pending)-skipped == importBatchRows || len(pending) == importSkipRows {
 			next := &importRows{rows: pending, read: read}
 			if len(held.rows) > 0 {
 				imp.lookUp(ctx, next)
 			}
-			pending = make([]importRow, 0, importBatchRows)
+			pending, skipped = make([]importRow, 0, len(pending)), 0
 			if err := flush(); err != nil {
 				next.wait()
 				return err
@@ -130,7 +150,7 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[ImportRow, error]) 
 }
 
 // take makes a row ready and appends it to those that wait.
-func (imp *importer) take(row ImportRow, read int, pending *[]importRow) (err error) {
+func (imp *importer) take(ctx context.Context, row *importItem, read int, pending *[]importRow) (err error) {
 	if read > imp.opt.MaxRows {
 		return &Error{Kind: ErrLimit, Field: "rows", Rule: "max_rows", Line: row.Line}
 	}
@@ -148,6 +168,13 @@ func (imp *importer) take(row ImportRow, read int, pending *[]importRow) (err er
 	}
 	if len(row.Values) != len(row.Columns) {
 		r.cells = nil
+	}
+	ready, err := imp.digests.ready(ctx, imp, read)
+	if err != nil {
+		return err
+	}
+	if ready && r.cells != nil {
+		imp.digests.mark(imp.refs, &r, row.sum)
 	}
 	*pending = append(*pending, r)
 	return nil

@@ -26,6 +26,9 @@ type importBatch struct {
 	late     []importRow
 	reports  []superior
 	units    []UnitID // made by the batch
+	seesAll  bool     // the actor sees every member
+	taken    []int    // entries of the digests
+	digests  []ImportDigest
 }
 
 // outcome is what became of a row.
@@ -51,6 +54,11 @@ func (imp *importer) batch(ctx context.Context, r *importRows) error {
 			}
 		}
 		for i := range rows {
+			if b.skip(&rows[i]) {
+				b.rows++
+				b.unchanged++
+				continue
+			}
 			var got outcome
 			err := b.guard(ctx, w, func(ctx context.Context, w *work) (err error) {
 				got, err = b.row(ctx, w, &rows[i])
@@ -74,7 +82,10 @@ func (imp *importer) batch(ctx context.Context, r *importRows) error {
 				b.unchanged++
 			}
 		}
-		return nil
+		if len(b.digests) == 0 {
+			return nil
+		}
+		return w.tx.PutImportDigests(ctx, imp.org, b.digests)
 	})
 }
 
@@ -108,10 +119,12 @@ func (imp *importer) commit(ctx context.Context, read int, found *importStore, d
 	b := &importBatch{imp: imp}
 	run := func(ctx context.Context, w *work) error {
 		b.forget(w, 0)
+		b.unskip()
 		*b = importBatch{imp: imp, careful: b.careful, read: read, refused: make(map[string]bool), isSeen: make(map[UserID]bool)}
 		if f := w.v.filter(PermUserImport); f.Nothing() {
 			return &Error{Kind: ErrPermission, Permission: PermUserImport}
 		}
+		b.seesAll = imp.seesAll(w.v)
 		w.known = make(map[OrgID]compiledOrg)
 		if !b.careful {
 			b.store = found.in(w.tx, imp)
@@ -146,6 +159,9 @@ func (imp *importer) commit(ctx context.Context, read int, found *importStore, d
 	imp.wrote = importWrites{all: true}
 	if b.store != nil {
 		imp.wrote = b.store.writes
+	}
+	if len(b.units) > 0 && imp.digests != nil && imp.digests.turn > 0 {
+		imp.digests.turn++
 	}
 	imp.read = read
 	imp.late = append(imp.late, b.late...)
@@ -189,14 +205,14 @@ func isRowProblem(err error) bool {
 // soon as a row fails that has written something.
 func (b *importBatch) guard(ctx context.Context, w *work, do func(ctx context.Context, w *work) error) error {
 	entries, messages, units := len(w.entries), len(w.messages), len(b.units)
-	seen, late, reports := len(b.seen), len(b.late), len(b.reports)
+	seen, late, reports, digests := len(b.seen), len(b.late), len(b.reports), len(b.digests)
 	undo := func() {
 		w.entries, w.messages = w.entries[:entries], w.messages[:messages]
 		b.forget(w, units)
 		for _, id := range b.seen[seen:] {
 			delete(b.isSeen, id)
 		}
-		b.seen, b.late, b.reports = b.seen[:seen], b.late[:late], b.reports[:reports]
+		b.seen, b.late, b.reports, b.digests = b.seen[:seen], b.late[:late], b.reports[:reports], b.digests[:digests]
 	}
 	if b.careful {
 		rights := w.v.rights
@@ -297,29 +313,35 @@ func (b *importBatch) find(ctx context.Context, w *work, u *User) (*User, error)
 
 // person finds a member of the organization named in a cell: by username or
 // identifier.
-func (w *work) person(ctx context.Context, org OrgID, text string) (UserID, error) {
+func (w *work) person(ctx context.Context, org OrgID, text string) (NamedVersion, error) {
+	colleague := func(id UserID) (NamedVersion, error) {
+		mem, err := w.m.colleague(ctx, w.tx, id, org)
+		if err != nil {
+			return NamedVersion{User: id}, err
+		}
+		return NamedVersion{id, mem.User.Version}, nil
+	}
 	if id, err := ParseID[User](text); err == nil {
-		_, err := w.m.colleague(ctx, w.tx, id, org)
-		return id, err
+		return colleague(id)
 	}
 	key, err := loginKey(text)
 	if err != nil {
-		return UserID{}, &Error{Kind: ErrNotFound}
+		return NamedVersion{}, &Error{Kind: ErrNotFound}
 	}
 	named, err := w.tx.UsersByLogin(ctx, []string{key})
 	if err != nil {
-		return UserID{}, err
+		return NamedVersion{}, err
 	}
 	if len(named) == 0 {
-		return UserID{}, &Error{Kind: ErrNotFound}
+		return NamedVersion{}, &Error{Kind: ErrNotFound}
 	}
-	_, err = w.m.colleague(ctx, w.tx, named[0].ID, org)
-	return named[0].ID, err
+	return colleague(named[0].ID)
 }
 
 // setSuperior sets whom a user reports to.
 func (b *importBatch) setSuperior(ctx context.Context, w *work, s *superior) error {
-	boss, err := w.person(ctx, b.imp.org, s.text)
+	person, err := w.person(ctx, b.imp.org, s.text)
+	boss := person.User
 	if err != nil {
 		if isNotFound(err) {
 			return invalid("reports_to", "unknown", "no such member of the organization")

@@ -1,17 +1,13 @@
 package usermgmt
 
 import (
-	"context"
 	"errors"
-	"io"
-	"iter"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/usermgmt/usermgmt/internal/csvcell"
 	"github.com/usermgmt/usermgmt/internal/phc"
 )
 
@@ -58,6 +54,8 @@ type importHeader struct {
 	extID  int
 	user   int
 	custom []customColumn
+	used   []bool   // the columns that count
+	digest [32]byte // of what they are
 }
 
 type fieldColumn struct {
@@ -67,7 +65,7 @@ type fieldColumn struct {
 
 // readHeader finds out what columns mean. Every problem is reported.
 func (imp *importer) readHeader(names []string, line int) (*importHeader, error) {
-	h := &importHeader{names: names, kind: -1, enable: -1, source: -1, extID: -1, user: -1}
+	h := &importHeader{names: names, kind: -1, enable: -1, source: -1, extID: -1, user: -1, used: make([]bool, len(names))}
 	for i := range h.at {
 		h.at[i] = -1
 	}
@@ -94,6 +92,7 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		}
 		if f := imp.fields.find(name); f != nil && !used[name] {
 			h.custom = append(h.custom, customColumn{i, f})
+			h.use(i, name)
 			used[name] = true
 			continue
 		}
@@ -115,6 +114,7 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		default:
 			h.setField(i, &userFields[field])
 		}
+		h.use(i, name)
 		used[name] = true
 	}
 	isHeader := h.user >= 0 || h.extID >= 0
@@ -321,122 +321,4 @@ func (r *importRow) membership(refs *csvRefs, p *problems) MembershipUpdate {
 		c.DateFormat = &text
 	}
 	return c
-}
-
-// scan reads a file that can seek once beforehand, so that one with a fault
-// changes nothing.
-func (imp *importer) scan(ctx context.Context, r io.Reader) error {
-	seeker, ok := r.(io.Seeker)
-	if !ok {
-		return nil
-	}
-	begin, err := seeker.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return nil //nolint:nilerr // a pipe cannot seek
-	}
-	cells := csvcell.NewReader(r, csvcell.Limits{})
-	for n := 0; ; n++ {
-		if n%importBatchRows == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		fields, err := cells.Read()
-		if errors.Is(err, io.EOF) {
-			_, err = seeker.Seek(begin, io.SeekStart)
-			return err
-		}
-		if err != nil {
-			return fileError(err)
-		}
-		switch {
-		case n == 0:
-			if _, err := imp.readHeader(textsOf(fields), cells.Line()); err != nil {
-				return err
-			}
-		case n > imp.opt.MaxRows:
-			return &Error{Kind: ErrLimit, Field: "rows", Rule: "max_rows", Line: cells.Line()}
-		}
-	}
-}
-
-func textsOf(fields [][]byte) []string {
-	out := make([]string, len(fields))
-	for i, f := range fields {
-		out[i] = string(f)
-	}
-	return out
-}
-
-// csvRows reads the rows of a CSV file.
-func (imp *importer) csvRows(r io.Reader) iter.Seq2[ImportRow, error] {
-	return func(yield func(ImportRow, error) bool) {
-		cells := csvcell.NewReader(r, csvcell.Limits{})
-		fields, err := cells.Read()
-		if errors.Is(err, io.EOF) {
-			yield(ImportRow{}, &Error{Kind: ErrInvalid, Field: "file", Rule: "required", Line: 1, Detail: "has no header"})
-			return
-		}
-		if err != nil {
-			yield(ImportRow{}, fileError(err))
-			return
-		}
-		header := textsOf(fields)
-		// A file without rows is one whose header is wrong all the same.
-		if imp.header, err = imp.readHeader(header, cells.Line()); err != nil {
-			yield(ImportRow{}, err)
-			return
-		}
-		var text rowText
-		for {
-			fields, err := cells.Read()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err != nil {
-				yield(ImportRow{}, fileError(err))
-				return
-			}
-			if !yield(ImportRow{Line: cells.Line(), Columns: header, Values: text.values(fields)}, nil) {
-				return
-			}
-		}
-	}
-}
-
-// rowText turns the bytes of rows into texts, with one allocation a row and
-// one for the slices of many rows.
-type rowText struct {
-	buf   []byte
-	slots []string
-}
-
-func (t *rowText) values(fields [][]byte) []string {
-	t.buf = t.buf[:0]
-	for _, f := range fields {
-		t.buf = append(t.buf, f...)
-	}
-	all := string(t.buf)
-	if len(t.slots) < len(fields) {
-		t.slots = make([]string, max(2048, len(fields)))
-	}
-	out := t.slots[:len(fields):len(fields)]
-	t.slots = t.slots[len(fields):]
-	for i, f := range fields {
-		out[i], all = csvcell.Undefuse(all[:len(f)]), all[len(f):]
-	}
-	return out
-}
-
-// fileError is a fault of the file as an error of this package.
-func fileError(err error) error {
-	var syntax *csvcell.SyntaxError
-	var limit *csvcell.LimitError
-	switch {
-	case errors.As(err, &syntax):
-		return &Error{Kind: ErrInvalid, Field: "file", Rule: "syntax", Line: syntax.Line,
-			Detail: "column " + strconv.Itoa(syntax.Column) + ": " + syntax.Reason}
-	case errors.As(err, &limit):
-		return &Error{Kind: ErrLimit, Field: "file", Rule: "too_large", Line: limit.Line,
-			Detail: limit.Limit + " is " + strconv.Itoa(limit.Max)}
-	}
-	return err
 }

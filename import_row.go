@@ -25,7 +25,7 @@ func (b *importBatch) row(ctx context.Context, w *work, r *importRow) (outcome, 
 		return 0, invalid("username", "unknown", "there is no such user")
 	case stored == nil:
 		return b.create(ctx, w, r, &u, &p)
-	case b.isSeen[stored.ID] || b.imp.saw(stored.ID):
+	case b.isSeen[stored.ID] || b.imp.saw(stored.ID) || b.imp.digests.has(stored.ID):
 		return 0, invalid("username", "twice", "another row is about the same user")
 	case b.imp.opt.Mode == ImportCreate && !r.again:
 		return 0, conflict("username", "taken", "there is such a user")
@@ -62,10 +62,10 @@ func (b *importBatch) create(ctx context.Context, w *work, r *importRow, u *User
 	r.customDefaults(&n)
 	hash := r.hash(u.Kind, p)
 	if text := r.special(colResponsible); text != "" {
-		id, err := w.person(ctx, b.imp.org, text)
+		person, err := w.person(ctx, b.imp.org, text)
 		switch {
 		case err == nil:
-			u.Responsible = id
+			u.Responsible = person.User
 		case !isNotFound(err):
 			return 0, err
 		case !r.final:
@@ -202,7 +202,7 @@ func (b *importBatch) update(ctx context.Context, w *work, r *importRow, stored 
 	if r.h.at[colGroups] >= 0 {
 		next.Groups = namesIn(imp.refs.groups, r.special(colGroups), "groups", p)
 	}
-	boss, err := b.people(ctx, w, r, &next, p)
+	boss, named, err := b.people(ctx, w, r, &next, p)
 	if err != nil {
 		return 0, err
 	}
@@ -255,41 +255,47 @@ func (b *importBatch) update(ctx context.Context, w *work, r *importRow, stored 
 		b.reports = append(b.reports, superior{row: r.kept(), user: stored.ID, text: boss, unchanged: !changed})
 	}
 	if changed {
+		imp.digests.change(stored.ID)
 		return rowUpdated, nil
+	}
+	if boss == "" && hash == "" { // a password is told by no version
+		b.remember(r, stored, &mem, named)
 	}
 	return rowUnchanged, nil
 }
 
 // people reads the columns that name other users. boss is a reports_to that
-// differs, for later.
-func (b *importBatch) people(ctx context.Context, w *work, r *importRow, next *User, p *problems) (boss string, err error) {
+// differs, for later. named are those who were found.
+func (b *importBatch) people(ctx context.Context, w *work, r *importRow, next *User, p *problems) (boss string, named []NamedVersion, err error) {
 	if r.h.at[colResponsible] >= 0 {
 		next.Responsible = UserID{}
 		if text := r.special(colResponsible); text != "" {
-			if next.Responsible, err = w.person(ctx, b.imp.org, text); err != nil {
+			person, err := w.person(ctx, b.imp.org, text)
+			if err != nil {
 				if !isNotFound(err) {
-					return "", err
+					return "", nil, err
 				}
 				p.add("responsible", "unknown", "no such user")
 			}
+			next.Responsible, named = person.User, append(named, person)
 		}
 	}
 	if r.h.at[colReportsTo] < 0 {
-		return "", nil
+		return "", named, nil
 	}
 	text := r.special(colReportsTo)
 	if text == "" {
 		next.ReportsTo = UserID{}
-		return "", nil
+		return "", named, nil
 	}
-	id, err := w.person(ctx, b.imp.org, text)
+	person, err := w.person(ctx, b.imp.org, text)
 	if skipNotFound(err) != nil {
-		return "", err
+		return "", nil, err
 	}
-	if err == nil && id == next.ReportsTo {
-		return "", nil
+	if err == nil && person.User == next.ReportsTo {
+		return "", append(named, person), nil
 	}
-	return text, nil
+	return text, named, nil
 }
 
 // change stores the fields of the record itself if they differ.

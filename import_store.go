@@ -57,7 +57,7 @@ func (s *importStore) load(ctx context.Context, rows []importRow, source string)
 	s.loaded = true
 	for i := range rows {
 		r := &rows[i]
-		if r.cells == nil {
+		if r.cells == nil || r.same > 0 {
 			continue
 		}
 		username, external := r.about(source)

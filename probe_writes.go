@@ -118,5 +118,6 @@ func (*probeStore) ArmToken(context.Context, TokenSecret) (bool, error)      { r
 func (*probeStore) UseToken(context.Context, TokenID, time.Time) (bool, error) {
 	return false, errProbed
 }
-func (*probeStore) DeleteTokens(context.Context, UserID, ...TokenPurpose) error { return errProbed }
-func (*probeStore) PruneTokens(context.Context, time.Time, int) (int, error)    { return 0, errProbed }
+func (*probeStore) DeleteTokens(context.Context, UserID, ...TokenPurpose) error   { return errProbed }
+func (*probeStore) PruneTokens(context.Context, time.Time, int) (int, error)      { return 0, errProbed }
+func (*probeStore) PutImportDigests(context.Context, OrgID, []ImportDigest) error { return errProbed }

@@ -98,6 +98,7 @@ type Store interface {
 	TokenStore
 	InvitationStore
 	MarkStore
+	ImportStore
 }
 
 // OrgStore keeps organizations and their stamps.
@@ -227,8 +228,8 @@ type MemberStore interface {
 	// given: they change by [SettingStore.PutMemberSettings].
 	SaveMembership(ctx context.Context, m Membership) error
 	// DeleteMembership ends the membership and removes, in the organization,
-	// the user's API key, proxy list, deputies and access entries, and the user as a
-	// deputy of others; it ends the sessions
+	// the user's API key, proxy list, deputies, access entries and import digest, and
+	// the user as a deputy of others; it ends the sessions
 	// that the user has there, with the reason "membership" at at.
 	DeleteMembership(ctx context.Context, user UserID, org OrgID, at time.Time) error
 	MembershipOf(ctx context.Context, user UserID, org OrgID) (Membership, error)

@@ -51,7 +51,8 @@ type ErasureStore interface {
 	TracesOf(ctx context.Context, p Person) (Traces, error)
 	// EraseTraces deletes all that TracesOf reads, but for invitations without
 	// Outcome, with the tokens of the user and those of the deleted invitations;
-	// the user's factor, recovery codes, security question and former passwords;
+	// the user's factor, recovery codes, security question, former passwords and
+	// import digests;
 	// and sets the user's LoginState to zero.
 	EraseTraces(ctx context.Context, p Person) error
 }

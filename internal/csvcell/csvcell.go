@@ -168,7 +168,7 @@ func Defuse(s string) string {
 
 // Undefuse is the inverse of [Defuse]: Undefuse(Defuse(s)) is s for every s.
 // A text that Defuse cannot return is returned unchanged.
-func Undefuse(s string) string {
+func Undefuse[T string | []byte](s T) T {
 	if len(s) > 1 && s[0] == '\'' && defusable(s[1:]) {
 		return s[1:]
 	}
@@ -177,7 +177,7 @@ func Undefuse(s string) string {
 
 // defusable reports whether s is zero or more single quotes followed by a
 // character that starts a formula.
-func defusable(s string) bool {
+func defusable[T string | []byte](s T) bool {
 	i := 0
 	for i < len(s) && s[i] == '\'' {
 		i++
@@ -187,7 +187,7 @@ func defusable(s string) bool {
 	}
 	c := class[s[i]]
 	if c&other != 0 && len(s) >= i+3 {
-		switch s[i : i+3] {
+		switch string(s[i : i+3]) {
 		case "＝", "＋", "－", "＠":
 			return true
 		}

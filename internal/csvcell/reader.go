@@ -92,6 +92,7 @@ type Reader struct {
 	err    error // ends all reading
 
 	buf      []byte
+	gone     int64 // bytes that were taken out of buf
 	pos, end int   // the unread bytes are buf[pos:end]
 	srcErr   error // of src, to be returned when its bytes are used up
 	at       place
@@ -147,6 +148,24 @@ func (r *Reader) Read() ([][]byte, error) {
 // Line returns the physical line, counted from 1, where the record starts that
 // Read returned last.
 func (r *Reader) Line() int { return r.line }
+
+// Place is where a record begins: behind how many bytes of the file, and in which
+// physical line, counted from 1.
+type Place struct {
+	Offset int64
+	Line   int
+}
+
+// Next returns where Read goes on.
+func (r *Reader) Next() Place { return Place{r.gone + int64(r.pos), r.at.line} }
+
+// Continue lets Read go on at a place that Next has returned, of the same file, at
+// which the underlying reader stands now.
+func (r *Reader) Continue(p Place) {
+	r.begun, r.err, r.srcErr = true, nil, nil
+	r.gone, r.pos, r.end = p.Offset, 0, 0
+	r.at = place{line: p.Line}
+}
 
 // FieldLine returns the physical line, counted from 1, where field i of that
 // record starts. It differs from Line if a quoted field before it contains a
@@ -421,6 +440,7 @@ func (r *Reader) has(n int) (bool, error) {
 func (r *Reader) fill() int {
 	if r.end == len(r.buf)-slack {
 		if r.pos > 0 {
+			r.gone += int64(r.pos)
 			r.end = copy(r.buf, r.buf[r.pos:r.end])
 			r.pos = 0
 		} else {

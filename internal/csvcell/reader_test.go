@@ -243,6 +243,54 @@ func TestLongInput(t *testing.T) {
 	}
 }
 
+// TestContinue goes on at the place of every record of a file.
+func TestContinue(t *testing.T) {
+	t.Parallel()
+	file := []byte("\ufeffa,b\r\n\n\n1,\"x\ny\"\r\n")
+	for i := range 400 {
+		file = appendRecord(file, []string{strings.Repeat("x", i%97), "a\"b\nc,", strings.Repeat("é", i%31)})
+	}
+	for _, chunk := range []int{0, 7, 1 << 20} {
+		type record struct {
+			at     Place
+			line   int
+			fields []string
+		}
+		var want []record
+		r := NewReader(&chunkReader{file, chunk}, Limits{MaxRecordBytes: 1000})
+		for at := r.Next(); ; at = r.Next() {
+			fields, err := r.Read()
+			if err != nil {
+				require.ErrorIs(t, err, io.EOF)
+				break
+			}
+			want = append(want, record{at, r.Line(), toStrings(fields)})
+		}
+		require.Len(t, want, 402)
+		require.Equal(t, Place{0, 1}, want[0].at)
+		for i, x := range want {
+			// Whatever it did before, even to the end, is forgotten.
+			r.Continue(x.at)
+			r.src = &chunkReader{file[x.at.Offset:], chunk}
+			for _, y := range want[i:min(i+3, len(want))] {
+				at := r.Next()
+				fields, err := r.Read()
+				require.NoError(t, err)
+				if i > 0 { // nobody goes on at the byte order mark
+					require.Equal(t, y, record{at, r.Line(), toStrings(fields)})
+				}
+			}
+		}
+	}
+}
+
+func toStrings(fields [][]byte) (out []string) {
+	for _, f := range fields {
+		out = append(out, string(f))
+	}
+	return out
+}
+
 func FuzzReader(f *testing.F) {
 	for _, s := range []string{
 		"a,b\nc,d\n", "a,\"b\"\"c\"\r\n", "\"a\nb\",c\n", "\ufeffa\n", "a\"b", "\"a\"b", "\r", "a\r\r\n",

@@ -123,6 +123,7 @@ func (s *Store) EraseTraces(ctx context.Context, p usermgmt.Person) error {
 			w.replaceToken(r, nil)
 		}
 		w.eraseSecrets(p.User)
+		w.eraseDigests(p.User)
 		return nil
 	})
 }

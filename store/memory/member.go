@@ -264,6 +264,9 @@ func (s *Store) DeleteMembership(
 		for _, e := range w.v.accessOf(user, org) {
 			w.deleteAccess(e)
 		}
+		if d := w.v.importDigest(user, org); d != nil {
+			w.others().digests.Delete(w.own, d)
+		}
 		w.endSessionsOf(user, org, at)
 		return nil
 	})

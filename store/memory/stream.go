@@ -24,18 +24,12 @@ func (s *Store) StreamMembers(ctx context.Context, in usermgmt.UserQuery) iter.S
 func (s *Store) stream(
 	ctx context.Context, in usermgmt.UserQuery, yield func(usermgmt.Member, error) bool,
 ) (err error) {
-	v, err := s.read(ctx)
+	v, err := s.frozen(ctx)
 	if err != nil {
 		return err
 	}
 	if in.Org.IsZero() {
 		return &usermgmt.Error{Kind: usermgmt.ErrInvalid, Field: "organization", Rule: "required"}
-	}
-	if s.tx != nil && s.tx.root.writing {
-		// Keep the view when the transaction goes on writing.
-		c := *v
-		v = &c
-		s.w.freeze()
 	}
 	in.After, in.Limit = usermgmt.Position{}, 0
 	q, err := v.userQuery(in)
@@ -68,4 +62,16 @@ func (s *Store) stream(
 	}
 	q.walk(emit)
 	return err
+}
+
+// frozen is read for a view that stays as it is when the transaction goes on
+// writing.
+func (s *Store) frozen(ctx context.Context) (*version, error) {
+	v, err := s.read(ctx)
+	if err == nil && s.tx != nil && s.tx.root.writing {
+		c := *v
+		v = &c
+		s.w.freeze()
+	}
+	return v, err
 }

@@ -88,6 +88,7 @@ type otherTables struct {
 	pending     pmap.Tree[*usermgmt.Message]
 	blobs       pmap.Map[blob]
 	checkpoints pmap.Map[usermgmt.Checkpoint]
+	digests     pmap.Map[importDigest] // by user
 
 	tokens      pmap.Tree[*tokenRow]
 	tokenKeys   pmap.Tree[*tokenRow]
@@ -171,6 +172,7 @@ func newVersion(seed maphash.Seed) *version {
 			pending:     pmap.Tree[*usermgmt.Message]{Cmp: messagesByAge},
 			blobs:       pmap.Map[blob]{Hash: func(b *blob) uint64 { return text(b.key) }},
 			checkpoints: pmap.Map[usermgmt.Checkpoint]{Hash: func(c *usermgmt.Checkpoint) uint64 { return hashID(c.ID) }},
+			digests:     pmap.Map[importDigest]{Hash: func(d *importDigest) uint64 { return hashID(d.User) }},
 
 			tokens:      pmap.Tree[*tokenRow]{Cmp: tokensByID},
 			tokenKeys:   pmap.Tree[*tokenRow]{Cmp: tokensByKey},

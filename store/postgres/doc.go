@@ -54,7 +54,8 @@
 //
 // All tables are named usermgmt_…, in the schema that [Config] names. Migrations
 // only go forward: [Store.Migrate], [SQL] and [Migrations] are three ways to run them.
-// Hosts may read the tables and join to them; what they write there is not checked.
+// Hosts may read the tables and join to them; what they write there is not checked,
+// and of users and memberships not seen by an import that skips rows.
 // There are no triggers, extensions, enumerated types or sequences, so replicas and
 // relatives of PostgreSQL have little to trip over.
 //

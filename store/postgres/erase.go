@@ -39,7 +39,10 @@ delete from usermgmt_tokens where invitation_id in (select invitation_id from i)
 	sqlEraseCodes    = `delete from usermgmt_recovery_codes where user_id = $1::uuid`
 	sqlEraseQuestion = `delete from usermgmt_questions where user_id = $1::uuid`
 	sqlEraseFormer   = `delete from usermgmt_former_passwords where user_id = $1::uuid`
-	sqlEraseLogins   = `update usermgmt_logins
+	// The digests of an organization are read together, and so have no index by user.
+	sqlEraseDigests = `delete from usermgmt_import_digests
+where user_id = $1::uuid and org_id = any (array(select org_id from usermgmt_orgs))`
+	sqlEraseLogins = `update usermgmt_logins
 set failures = 0, locked_until = null, last_login_at = null, login_count = 0 where user_id = $1::uuid`
 )
 
@@ -90,7 +93,7 @@ func (s *Store) EraseTraces(ctx context.Context, p usermgmt.Person) error {
 	}
 	for _, sql := range []string{
 		sqlEraseSessions, sqlEraseKeys, sqlEraseJobs, sqlEraseTokens, sqlEraseFactor, sqlEraseCodes, sqlEraseQuestion,
-		sqlEraseFormer, sqlEraseLogins,
+		sqlEraseFormer, sqlEraseDigests, sqlEraseLogins,
 	} {
 		steps = append(steps, step{sql: sql, args: []any{user}})
 	}

@@ -25,6 +25,8 @@ update usermgmt_users u set custom = jsonb_build_object('shirt', case when i % 4
 	from generate_series(1, :n, 2) i where u.user_id = um_id(4, i);
 update usermgmt_memberships m set custom = jsonb_build_object('floor', (i % 8)::text, 'desk', 'D' || i), search_key = 'desk d' || i
 	from generate_series(1, :n, 4) i where m.user_id = um_id(4, i) and m.org_id = um_id(1, 1);
+insert into usermgmt_import_digests (org_id, user_id, user_version, rights, digest)
+	select org_id, user_id, 1, rights, substring(sha256(uuid_send(user_id)) for 16) from usermgmt_memberships;
 update usermgmt_outbox o set user_id = um_id(4, i) from generate_series(1, :n / 5, 7) i where o.message_id = um_id(12, i);
 `
 
@@ -56,6 +58,18 @@ func bigRecordCalls(users int) []bigCall {
 	out := []bigCall{
 		bigGet("TracesOf", func(x c, s st) (usermgmt.Traces, error) { return s.TracesOf(x, person) }),
 		bigWrite("EraseTraces", func(x c, s st) error { return s.EraseTraces(x, person) }),
+		{name: "ImportDigests", do: func(x c, s st) (n int, err error) {
+			for _, err := range s.ImportDigests(x, org) {
+				if err != nil {
+					return n, err
+				}
+				n++
+			}
+			return n, nil
+		}},
+		bigWrite("PutImportDigests", func(x c, s st) error {
+			return s.PutImportDigests(x, org, []usermgmt.ImportDigest{{User: bigUser(5), Version: 1, Rights: 1}})
+		}),
 		bigWrite("DeleteGroup", func(x c, s st) error { return s.DeleteGroup(x, group(2)) }),
 	}
 	for name, q := range map[string]usermgmt.UserQuery{

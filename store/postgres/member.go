@@ -22,7 +22,8 @@ m as (
 	` + sqlIntoMemberships + `),
 r as (` + sqlMembershipRoles + `),
 t as (` + sqlMembershipTeams + `),
-s as (` + sqlMemberSearch + `)
+s as (` + sqlMemberSearch + `),
+c as (` + sqlNoteMember + `)
 ` + sqlMembershipUnits
 	sqlInsertMemberships = `,
 ` + sqlMemberCopies + ` in (select $2::uuid from x) for share),
@@ -30,7 +31,8 @@ m as (
 	` + sqlIntoMemberships + `),
 r as (` + sqlMembershipRolesX + `),
 t as (` + sqlMembershipTeamsX + `),
-s as (` + sqlMemberSearch + `)
+s as (` + sqlMemberSearch + `),
+c as (` + sqlNoteMember + `)
 ` + sqlMembershipUnitsX
 
 	sqlMemberCopies = `u as (
@@ -46,7 +48,8 @@ s as (` + sqlMemberSearch + `)
 		coalesce(u.owner_unit, $2::uuid), coalesce(u.kind, 1::smallint), coalesce(u.newsletter, false),
 		coalesce(u.org_id = $1::uuid, false), u.deactivated_at is not null, coalesce(u.active, false),
 		$16::jsonb, $17::text
-	from x left join u on u.user_id = $2::uuid`
+	from x left join u on u.user_id = $2::uuid
+	returning org_id, user_id, rights, settings`
 
 	// $18 are the grams of the search key.
 	sqlMemberSearch = `insert into usermgmt_member_search (org_id, user_id, grams)
@@ -77,7 +80,9 @@ m as (update usermgmt_memberships
 		primary_team = $8::uuid, licence = $9::text, seat = $10::boolean, initial_app = $11::uuid,
 		created_at = $12::timestamptz, updated_at = $13::timestamptz, custom = $15::jsonb, search_key = $16::text,
 		rights = rights + 1, version = version + 1
-	where org_id = $1::uuid and user_id = $2::uuid and version = $14::bigint returning 1),
+	where org_id = $1::uuid and user_id = $2::uuid and version = $14::bigint
+	returning org_id, user_id, rights, settings),
+c as (` + sqlNoteMemberChange + `),
 r as (delete from usermgmt_membership_roles r using o
 	where o.roles is distinct from $3::jsonb and r.org_id = $1::uuid and r.user_id = $2::uuid),
 t as (delete from usermgmt_membership_teams t using o
@@ -108,6 +113,8 @@ m as (delete from usermgmt_memberships where user_id = $1::uuid and org_id = $2:
 k as (delete from usermgmt_api_keys where user_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
 p as (delete from usermgmt_proxy_lists where operator_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
 a as (delete from usermgmt_access where user_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
+d as (delete from usermgmt_import_digests where user_id = $1::uuid and org_id = $2::uuid and exists (select from m)),
+c as (` + sqlNoteMemberEnd + `),
 e as (update usermgmt_sessions
 	set ended_at = $3::timestamptz, end_reason = 'membership', over_at = least(expires_at, $3::timestamptz)
 	where session_id in (select session_id from s) and ended_at is null and exists (select from m))
@@ -118,7 +125,9 @@ select (case when not exists (select from m) then '` + guardMissing + `' end)::i
 	sqlMembershipsOfUsers = `select ` + membershipColumns + ` from usermgmt_memberships m where m.user_id = any($1::uuid[])`
 	sqlMemberships        = `select ` + membershipColumns + ` from usermgmt_memberships m
 where m.org_id = $1::uuid and m.user_id = any($2::uuid[])`
-	sqlBumpRights = `update usermgmt_memberships set rights = rights + 1 where user_id = $1::uuid and org_id = $2::uuid`
+	sqlBumpRights = `with m as (update usermgmt_memberships set rights = rights + 1 where user_id = $1::uuid and org_id = $2::uuid
+	returning org_id, user_id, rights, settings)
+` + sqlNoteMemberChange
 )
 
 var bulkMemberships = newBulk(18, sqlInsertMemberships)

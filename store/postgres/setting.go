@@ -26,9 +26,11 @@ set value = excluded.value, locked = excluded.locked, set_by = excluded.set_by, 
 where coalesce(s.org_id, '` + zeroUUID + `') in ('` + zeroUUID + `', coalesce($1::uuid, '` + zeroUUID + `'))`
 )
 
-var sqlPutMemberSettings = guardedUpdate(`update usermgmt_memberships
-set settings = nullif((coalesce(settings, '{}') - $4::text[]) || $3::jsonb, '{}')
-where user_id = $1::uuid and org_id = $2::uuid`, existsNothing)
+const sqlPutMemberSettings = `with m as (update usermgmt_memberships
+	set settings = nullif((coalesce(settings, '{}') - $4::text[]) || $3::jsonb, '{}')
+	where user_id = $1::uuid and org_id = $2::uuid returning org_id, user_id, rights, settings),
+c as (` + sqlNoteMemberChange + `)
+select (case when not exists (select from m) then '` + guardMissing + `' end)::integer where not exists (select from m)`
 
 // settingDoc is a setting as a document: its value, who set it and when, and
 // whether it is locked.

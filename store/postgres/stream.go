@@ -32,22 +32,31 @@ func (s *Store) stream(ctx context.Context, q usermgmt.UserQuery, yield func(use
 	if l == nil {
 		return err
 	}
+	text, args := l.sqlStream()
+	var m usermgmt.Member
+	dests := membershipDests(userDests(make([]any, 0, 64), &m.User), &m.Membership)
+	return s.streamRows(ctx, dests, func() bool {
+		more := yield(m, nil)
+		m = usermgmt.Member{}
+		return more
+	}, text, args...)
+}
+
+// streamRows reads row by row into dests, and calls next behind each until that
+// returns false.
+func (s *Store) streamRows(ctx context.Context, dests []any, next func() bool, text string, args ...any) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	text, args := l.sqlStream()
 	r, err := s.query(reading, text, args...)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	var m usermgmt.Member
-	dests := membershipDests(userDests(make([]any, 0, 64), &m.User), &m.Membership)
 	for r.Next() {
-		m = usermgmt.Member{}
 		if err := r.Scan(dests...); err != nil {
 			return s.readFailed(ctx, err)
 		}
-		if !yield(m, nil) {
+		if !next() {
 			if !s.drains() {
 				stop()
 			}

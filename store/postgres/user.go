@@ -65,7 +65,8 @@ u as (update usermgmt_users
 		enabled = $40::boolean, deactivated_at = $41::timestamptz, active = $42::boolean, created_at = $43::timestamptz,
 		updated_at = $44::timestamptz, groups = $46::jsonb, custom = $47::jsonb,
 		verified_emails = $48::jsonb, erased_at = $49::timestamptz, version = version + 1
-	where user_id = $1::uuid and version = $50::bigint returning 1),
+	where user_id = $1::uuid and version = $50::bigint returning user_id, version),
+c as (` + sqlNoteUserChange + `),
 h as (update usermgmt_credentials set home = $4::uuid where user_id = $1::uuid and home <> $4::uuid),
 n as (delete from usermgmt_login_names n using o
 	where (o.username_key <> $7::text or o.email_key <> $9::text)

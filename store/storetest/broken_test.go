@@ -77,7 +77,7 @@ func caseNamed(t *testing.T, name string) testCase {
 func TestBrokenStores(t *testing.T) {
 	t.Parallel()
 	sound := map[string]bool{}
-	for _, f := range slices.Concat(faults(), recordFaults(), raceFaults(), tokenFaults(), jobFaults(), actingFaults()) {
+	for _, f := range slices.Concat(faults(), recordFaults(), raceFaults(), tokenFaults(), jobFaults(), actingFaults(), importFaults()) {
 		t.Run(f.name, func(t *testing.T) {
 			c := caseNamed(t, f.caught)
 			if !sound[f.caught] {

@@ -165,6 +165,7 @@ func (w *world) contents() *contents {
 	c.spareRole, c.spareProfile = w.role(c.a.org.ID, "spare"), w.profile(c.a.org.ID, "spare")
 	c.spareApp = w.app(c.a.org.ID, "spare")
 	c.spareAccess = w.access(c.a, c.dan.ID)
+	w.do(w.s.PutImportDigests(w.ctx, c.a.org.ID, []usermgmt.ImportDigest{w.digest(c.cat.ID, c.a.org.ID, 1)}))
 	c.invitations()
 	c.prepare()
 	return c

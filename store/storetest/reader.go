@@ -171,6 +171,7 @@ func (c *contents) readers() []reader {
 		read("CheckpointByID", func(ctx context.Context, s store) (usermgmt.Checkpoint, error) {
 			return s.CheckpointByID(ctx, c.mark.ID)
 		}),
+		read("ImportDigests", func(ctx context.Context, s store) ([]usermgmt.ImportDigest, error) { return digests(ctx, s, org) }),
 	}, append(c.invitationReaders(), c.readersOfFactors()...)...)
 }
 

@@ -58,7 +58,7 @@ func sequential() []testCase {
 		orgCases(), unitCases(), teamCases(), userCases(), userListCases(), memberCases(),
 		roleCases(), applicationCases(), credentialCases(), sessionCases(), keyCases(),
 		proxyCases(), licenceCases(), auditCases(), sealCases(), outboxCases(), fileCases(), recordCases(), eraseCases(), valueCases(), txCases(),
-		tokenCases(), invitationCases(), factorCases(), settingCases(), jobCases(),
+		tokenCases(), invitationCases(), factorCases(), settingCases(), jobCases(), importCases(),
 	} {
 		all = append(all, part...)
 	}

@@ -155,6 +155,17 @@ func (c *contents) writesOfRecords() []write {
 		{"PutBlob", func(ctx context.Context, s store) error { return s.PutBlob(ctx, "picture", []byte("other")) }},
 		{"PutBlob", func(ctx context.Context, s store) error { return s.PutBlob(ctx, "picture", nil) }},
 		{"SaveCheckpoint", func(ctx context.Context, s store) error { return s.SaveCheckpoint(ctx, c.newMark) }},
+		{"PutImportDigests", func(ctx context.Context, s store) error {
+			u, err := s.UserByID(ctx, c.bob.ID)
+			if err != nil {
+				return err
+			}
+			m, err := s.MembershipOf(ctx, u.ID, org)
+			if err != nil {
+				return err
+			}
+			return s.PutImportDigests(ctx, org, []usermgmt.ImportDigest{{User: u.ID, Digest: [16]byte{2}, Version: u.Version, Rights: m.Rights, Settings: m.Settings}})
+		}},
 		{"SaveCheckpoint", func(ctx context.Context, s store) error {
 			m := c.mark
 			m.Rows = 7
