@@ -91,6 +91,7 @@ func (s *Store) EraseTraces(ctx context.Context, p usermgmt.Person) error {
 		{sql: sqlEraseMessages, args: []any{user, storableAll(p.Addresses)}},
 		{sql: sqlEraseInvited, args: []any{user, storableAll(p.EmailKeys)}},
 	}
+	steps = append(steps, step{sql: sqlErasing})
 	for _, sql := range []string{
 		sqlEraseSessions, sqlEraseKeys, sqlEraseJobs, sqlEraseTokens, sqlEraseFactor, sqlEraseCodes, sqlEraseQuestion,
 		sqlEraseFormer, sqlEraseDigests, sqlEraseLogins,

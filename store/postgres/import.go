@@ -27,6 +27,14 @@ order by x.user_id
 on conflict (org_id, user_id) do update set user_version = excluded.user_version, rights = excluded.rights,
 	digest = excluded.digest, settings = excluded.settings, named = excluded.named`
 
+	// Whoever puts digests holds the lock with others, until the end of the
+	// transaction; whoever erases a user holds it alone. So what was put is seen when
+	// digests are erased, and what is put afterwards no longer holds.
+	sqlPutting = `select pg_advisory_xact_lock_shared(` + digestLock + `)`
+	sqlErasing = `select pg_advisory_xact_lock(` + digestLock + `)`
+	// The first eight bytes of the SHA-256 of "usermgmt import digests".
+	digestLock = `-2869371195593249560`
+
 	// A user or a membership of whom there is no row has not changed since it was
 	// made. One statement sees the digest and the change, whoever was first. Nearly
 	// all digests hold, which the planner does not believe of so many conditions; so
@@ -79,7 +87,7 @@ func (s *Store) PutImportDigests(ctx context.Context, org usermgmt.OrgID, digest
 			set[i] = &text
 		}
 	}
-	return s.write(ctx, step{sql: sqlPutImportDigests, args: []any{id(org), ids(users), versions, rights, digest, set, named}})
+	return s.write(ctx, step{sql: sqlPutting}, step{sql: sqlPutImportDigests, args: []any{id(org), ids(users), versions, rights, digest, set, named}})
 }
 
 // namedVersion is the length of a user's identifier and version.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
@@ -12,6 +13,47 @@ import (
 	"github.com/usermgmt/usermgmt"
 	"github.com/usermgmt/usermgmt/store/postgres"
 )
+
+// An import that has put a digest and not committed it is waited for by whoever
+// erases the user.
+func TestNoDigestOutlivesAnErasedUser(t *testing.T) {
+	t.Parallel()
+	dsn := migrated(t)
+	pool := newPool(t, dsn, nil)
+	s, err := postgres.New(pool, nil)
+	require.NoError(t, err)
+	throng(t, s, 2)
+	ctx := t.Context()
+	org, user := usermgmt.OrgID{1}, usermgmt.UserID{6, 0, 1}
+	u, err := s.UserByID(ctx, user)
+	require.NoError(t, err)
+	m, err := s.MembershipOf(ctx, user, org)
+	require.NoError(t, err)
+	tx, err := newConn(t, dsn).Begin(ctx)
+	require.NoError(t, err)
+	d := usermgmt.ImportDigest{User: user, Digest: [16]byte{7}, Version: u.Version, Rights: m.Rights, Settings: m.Settings}
+	require.NoError(t, s.WithTx(tx).PutImportDigests(ctx, org, []usermgmt.ImportDigest{d}))
+	erased := make(chan error, 1)
+	go func() {
+		erased <- s.Tx(ctx, func(ctx context.Context, tx usermgmt.Store) error {
+			if err := tx.SaveUser(ctx, u); err != nil {
+				return err
+			}
+			return tx.EraseTraces(ctx, usermgmt.Person{User: user})
+		})
+	}()
+	require.Eventually(t, func() bool {
+		var waits bool
+		require.NoError(t, pool.QueryRow(ctx, "select exists (select from pg_locks where not granted)").Scan(&waits))
+		return waits
+	}, 10*time.Second, time.Millisecond)
+	require.NoError(t, tx.Commit(ctx))
+	require.NoError(t, <-erased)
+	require.NoError(t, s.PutImportDigests(ctx, org, []usermgmt.ImportDigest{d}), "of what was there before")
+	var left int
+	require.NoError(t, pool.QueryRow(ctx, "select count(*) from usermgmt_import_digests").Scan(&left))
+	assert.Zero(t, left)
+}
 
 // TestADigestHidesNoChange puts a digest of what was compared while somebody else
 // changes it, in every order of what the two transactions do, of every isolation.
