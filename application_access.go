@@ -19,7 +19,8 @@ type AccessRequest struct {
 // actor's organization, in place of the one before.
 //
 // The actor needs [PermUserGrant] on the user, or with a scope that covers the
-// team. Added roles may hold only what the actor holds.
+// team. Added roles may hold only what the actor holds; nor may sharing policies that
+// come to apply by them share what the actor does not hold.
 //
 // Grant is atomic. It records "application.grant".
 //

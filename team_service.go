@@ -166,7 +166,7 @@ type TeamUpdate struct {
 //
 // The actor needs [PermTeamEdit] on it and, to move it, on the new parent too;
 // the subset rule holds for the roles that its members would take on from the
-// teams above. Nobody gains rights by moving a team below an own one.
+// teams above, and for what sharing policies would share with them. Nobody gains rights by moving a team below an own one.
 //
 // Update is atomic. It records "team.update".
 //
