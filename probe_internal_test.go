@@ -17,7 +17,7 @@ var probeReads = strings.Fields(`SessionsByID ProxyLists ListDeputies OrgByName 
 	AccessOfUsers SessionByToken ListSessions APIKeyByHash APIKeyOf KeysByExpiry ListPools FloatingSeats ListAudit ListMessages Blob
 	CheckpointByID FactorOf CountRecoveryCodes QuestionOf FormerPasswords PasswordsByAge Mark InvitationByID PendingInvitation
 	ListInvitations ExpiredInvitations InvitedSeats JobByID ListJobs EndedJobs GroupByID ListGroups FieldByID TokenByID TokenByKey TokenByHash
-	LastSeal ListSealed UnsealedAudit`)
+	LastSeal ListSealed UnsealedAudit ImportDigests`)
 
 // TestAProbeWritesNothing: whoever adds a method to the store says whether it
 // writes. A write of a probe is its own method and only says so.

@@ -48,8 +48,12 @@ func total(m map[string]int) (n int) {
 // standard deviations above it.
 const least, enough = 0.35, 15_000
 
+// tried is how often a call is made before it says anything that none succeeded: of
+// the rarest one in fifty does. Fewer are made in CI of all but the most frequent.
+const tried = 500
+
 // report logs how often each call and each outcome occurred, and fails if one
-// was below least, or if a call never succeeded.
+// was below least, or if a call that was tried often never succeeded.
 func (tl *tally) report(t *testing.T) {
 	t.Helper()
 	var b strings.Builder
@@ -64,7 +68,7 @@ func (tl *tally) report(t *testing.T) {
 		if tl.steps >= enough && percent(total(c)) < least {
 			t.Errorf("%s occurs in %.2f %% of the steps only", name, percent(total(c)))
 		}
-		if tl.steps >= enough && c["ok"] == 0 {
+		if total(c) >= tried && c["ok"] == 0 {
 			t.Errorf("%s is refused each time", name)
 		}
 	}
