@@ -194,7 +194,7 @@ func (v *actorValue) held(n int) authz.Mask {
 	if v.rights == nil {
 		return 0
 	}
-	m := v.rights.Held[n]
+	m := v.rights.Held()[n]
 	if v.narrow != nil {
 		m &= v.narrow[n]
 	}

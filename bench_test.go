@@ -307,7 +307,7 @@ func BenchmarkCheckHandle(b *testing.B) {
 			u := qs[i].floor.u
 			if subjects[u] == nil {
 				t := c.teamsOf[u]
-				subjects[u] = authz.NewSubject[authz.ID, usermgmt.TeamID](authz.ID(c.users[u]), site, nil,
+				subjects[u] = authz.NewSubject[authz.ID, usermgmt.TeamID](authz.ID(c.users[u]), site, &authz.Rights{},
 					nil, []usermgmt.TeamID{c.teams[t[0]], c.teams[t[1]]}, nil)
 			}
 			hs[i] = handle{subjects[u], authz.Mask(qs[i].actor.Scope(qs[i].perm)), authz.ID(c.org), authz.ID(c.users[0]),

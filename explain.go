@@ -377,7 +377,7 @@ func (v *actorValue) missing(n int, r *Record) string {
 		return "the API key is limited to other permissions than " + name
 	case v.narrow != nil && v.narrow[n] == 0:
 		return name + " is not available while acting as somebody else"
-	case mask == 0 && v.rights.Held[n] != 0:
+	case mask == 0 && v.rights.Held()[n] != 0:
 		return "the object of " + name + " belongs to an application that is not the current one"
 	case mask == 0:
 		return "no role, access profile or sharing policy grants " + name

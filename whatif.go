@@ -353,7 +353,7 @@ func relative(m authz.Mask) authz.Mask {
 // subjectOf places the holder with what the sources share.
 func (o compiledOrg) subjectOf(h holding, list []source, now time.Time) *authz.Subject {
 	c, m := clock{now: now, future: true}, h.membership
-	return authz.NewSubject(authz.ID(m.User), o.trees.site, nil, m.Units, c.teams(m), sharesOf(list))
+	return authz.NewSubject(authz.ID(m.User), o.trees.site, &authz.Rights{}, m.Units, c.teams(m), sharesOf(list))
 }
 
 // watchedStore notes the members of an organization whose rights a change is about,

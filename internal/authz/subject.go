@@ -24,13 +24,14 @@ type Site struct {
 // What a check of a team reads is in the first 64 bytes: one line of the
 // processor's cache, since the allocator aligns values of 128 bytes to it.
 type Subject struct {
-	*Rights
+	// Grants are those of the subject's [Rights].
+	Grants   []Mask
 	teams    places // own teams
 	twoTeams [2]Span
 	site     *Site
-	oneUnit  [1]Span
+	rights   *Rights
 	units    places // assigned units
-	shared   []Share
+	shared   *[]Share
 	User     ID
 }
 
@@ -68,20 +69,26 @@ func Disjoint(spans []Span) []Span {
 // NewSubject places a user with the given units and teams, with whom the shares are
 // shared.
 func NewSubject[U, T ~[16]byte](user ID, site *Site, rights *Rights, units []U, teams []T, shared []Share) *Subject {
-	s := &Subject{Rights: rights, User: user, site: site, shared: shared}
+	s := &Subject{Grants: rights.Grants, rights: rights, User: user, site: site}
 	s.teams = placesOf(s.twoTeams[:0], site.Teams, teams)
-	s.units = placesOf(s.oneUnit[:0], site.Units, units)
+	if len(units) > 0 {
+		s.units = placesOf(nil, site.Units, units)
+	}
+	if len(shared) > 0 {
+		list := shared
+		s.shared = &list
+	}
 	return s
 }
 
+// Held are the masks that count for granting to others.
+func (s *Subject) Held() []Mask { return s.rights.Held }
+
 // Bytes estimates the memory of s without what it shares.
 func (s *Subject) Bytes() int {
-	n := int(unsafe.Sizeof(*s)) + 48*cap(s.shared)
+	n := int(unsafe.Sizeof(*s)) + 8*cap(s.units) + 48*cap(s.Shares())
 	if cap(s.teams) > len(s.twoTeams) {
 		n += 8 * cap(s.teams)
-	}
-	if cap(s.units) > len(s.oneUnit) {
-		n += 8 * cap(s.units)
 	}
 	return n
 }
@@ -152,11 +159,11 @@ func (s *Subject) TeamRoots() []ID { return s.teams.names(s.site.Teams) }
 // Shared returns the teams whose records are shared with the subject for
 // permission number n, and those below which all are.
 func (s *Subject) Shared(n int) (teams, trees []ID) {
-	for i := range s.shared {
-		if !s.shared[i].Permissions[n] {
+	for _, h := range s.Shares() {
+		if !h.Permissions[n] {
 			continue
 		}
-		for _, t := range s.shared[i].Teams {
+		for _, t := range h.Teams {
 			root := s.site.Teams.nodes[t.Start]
 			teams = append(teams, root)
 			if t.End > t.Start+1 {
@@ -192,7 +199,7 @@ func (r Reach) Team(id ID) bool {
 // Shared reports whether anything of the team's records is shared.
 func (r Reach) Shared(id ID) bool {
 	p, ok := r.s.site.Teams.pos[id]
-	return ok && slices.ContainsFunc(r.s.shared, func(h Share) bool { return h.contains(p) })
+	return ok && slices.ContainsFunc(r.s.Shares(), func(h Share) bool { return h.contains(p) })
 }
 
 // SharesTeam reports whether the team's records are shared with the subject for
@@ -203,12 +210,17 @@ func (s *Subject) SharesTeam(n int, id ID) bool {
 }
 
 // Shares returns what is shared with the subject.
-func (s *Subject) Shares() []Share { return s.shared }
+func (s *Subject) Shares() []Share {
+	if s.shared == nil {
+		return nil
+	}
+	return *s.shared
+}
 
 // With is s with whom nothing but share is shared.
 func (s *Subject) With(share Share) *Subject {
 	c := *s
-	c.shared = []Share{share}
+	c.shared = &[]Share{share}
 	return &c
 }
 
@@ -242,8 +254,9 @@ func (s *Subject) Covers(n int, mask Mask, t *Tree, teams Span) bool {
 }
 
 func (s *Subject) sharedAt(n int, p int32) bool {
-	for i := range s.shared {
-		if s.shared[i].Permissions[n] && s.shared[i].contains(p) {
+	list := s.Shares()
+	for i := range list {
+		if list[i].Permissions[n] && list[i].contains(p) {
 			return true
 		}
 	}

@@ -65,7 +65,7 @@ func drawHall(t *rapid.T) *hall {
 	h.joined = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 12).Draw(t, "joined")
 	h.shared = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 3).Draw(t, "shared")
 	h.sharedTrees = rapid.SliceOfN(rapid.IntRange(0, 44), 0, 2).Draw(t, "shared trees")
-	h.subject = NewSubject(h.user, &Site{h.org, h.units, h.teams}, nil, ids(h.assigned), ids(h.joined), h.shares())
+	h.subject = NewSubject(h.user, &Site{h.org, h.units, h.teams}, &Rights{}, ids(h.assigned), ids(h.joined), h.shares())
 	some := func(mine []int) []int { // now and then of the subject's own
 		out := make([]int, r.IntN(4))
 		for i := range out {
@@ -248,7 +248,7 @@ func TestNobodyOwnsNothing(t *testing.T) {
 	t.Parallel()
 	none, err := NewTree(nil)
 	require.NoError(t, err)
-	system := NewSubject[ID, ID](ID{}, &Site{ID{}, none, none}, nil, nil, nil, nil)
+	system := NewSubject[ID, ID](ID{}, &Site{ID{}, none, none}, &Rights{}, nil, nil, nil)
 	assert.False(t, Reaches[ID, ID](system, Own, ID{}, ID{}, nil, nil))
 	assert.False(t, Reaches[ID, ID](system, wholeOrg, ID{}, ID{}, nil, nil), "no organization is nobody's")
 	assert.True(t, Reaches[ID, ID](system, System, here, you, nil, nil))
@@ -260,23 +260,24 @@ func TestChecksAllocateNothing(t *testing.T) {
 	nodes, _ := randomForest(r, 100)
 	tree, err := NewTree(nodes)
 	require.NoError(t, err)
-	s := NewSubject(me, &Site{here, tree, tree}, nil, ids([]int{1, 2, 3}), ids([]int{4, 5}), nil)
+	s := NewSubject(me, &Site{here, tree, tree}, &Rights{}, ids([]int{1, 2, 3}), ids([]int{4, 5}), nil)
 	units, teams := ids([]int{90, 91}), ids([]int{80, 81})
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		_ = Reaches(s, hierarchy|ownDivision, here, you, units, teams)
 	}))
 }
 
-// A subject of one unit and two teams is one value of two lines of the cache.
+// A subject of two teams is one value of two lines of the cache, and one of a unit has
+// that besides.
 func TestASmallSubjectIsOneValue(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	nodes, _ := randomForest(r, 100)
 	tree, err := NewTree(nodes)
 	require.NoError(t, err)
-	site, units, teams := &Site{here, tree, tree}, ids([]int{1}), ids([]int{2, 3})
+	site, rights, teams := &Site{here, tree, tree}, &Rights{}, ids([]int{2, 3})
 	var s *Subject
-	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { s = NewSubject(me, site, nil, units, teams, nil) }))
+	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { s = NewSubject[ID](me, site, rights, nil, teams, nil) }))
 	assert.Equal(t, 128, s.Bytes())
-	s = NewSubject(me, site, nil, ids([]int{1, 2}), ids([]int{2, 3, 4}), []Share{{}})
+	s = NewSubject(me, site, rights, ids([]int{1, 2}), ids([]int{2, 3, 4}), []Share{{}})
 	assert.GreaterOrEqual(t, s.Bytes(), 128+2*8+3*8+48)
 }

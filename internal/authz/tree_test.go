@@ -138,7 +138,7 @@ func TestTreeOfUnknownNodes(t *testing.T) {
 	assert.False(t, tree.Below(ID{}, ID{}))
 	_, ok := tree.Position(nameOf(9))
 	assert.False(t, ok)
-	s := NewSubject(nameOf(1), &Site{nameOf(1), tree, tree}, nil, []ID{nameOf(9), nameOf(2), nameOf(2)}, []ID{{}}, nil)
+	s := NewSubject(nameOf(1), &Site{nameOf(1), tree, tree}, &Rights{}, []ID{nameOf(9), nameOf(2), nameOf(2)}, []ID{{}}, nil)
 	assert.Equal(t, []ID{nameOf(2)}, s.UnitRoots(), "each once, and what is not there not at all")
 	assert.Empty(t, s.TeamRoots())
 }
