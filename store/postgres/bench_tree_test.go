@@ -39,6 +39,7 @@ type teamForest struct {
 const (
 	forestTo       = forestDepth + 7 // the number of the team that the part moves to
 	forestOperator = 21              // the number of a user
+	forestKeeper   = 22              // of one who moves teams
 )
 
 // within reports whether the team is the other one or lies below it.
@@ -141,13 +142,21 @@ func (w *world) newForest(tb testing.TB) *teamForest {
 	select $1, user_id, pos, team_id from um_in join usermgmt_users using (user_id)`, [16]byte(f.org))
 	require.NoError(tb, err)
 	require.NoError(tb, tx.Commit(ctx))
-	role := usermgmt.Role{ID: bigID(aRole, forestBase), Org: f.org, Name: "Operator", NameKey: "operator",
-		Grants: []usermgmt.Grant{{Permission: usermgmt.PermUserView, Scope: usermgmt.ScopeHierarchy}}}
-	require.NoError(tb, w.store.SaveRole(ctx, role))
-	mem, err := w.store.MembershipOf(ctx, bigUser(forestOperator), f.org)
-	require.NoError(tb, err)
-	mem.Roles = []usermgmt.RoleAssignment{{Role: role.ID}}
-	require.NoError(tb, w.store.SaveMembership(ctx, mem))
+	for i, r := range []struct {
+		name   string
+		n      int
+		grants []usermgmt.Grant
+	}{
+		{name: "operator", n: forestOperator, grants: []usermgmt.Grant{{Permission: usermgmt.PermUserView, Scope: usermgmt.ScopeHierarchy}}},
+		{name: "keeper", n: forestKeeper, grants: []usermgmt.Grant{{Permission: "team.*", Scope: usermgmt.ScopeOrganization}}},
+	} {
+		role := usermgmt.Role{ID: bigID(aRole, forestBase+i), Org: f.org, Name: r.name, NameKey: r.name, Grants: r.grants}
+		require.NoError(tb, w.store.SaveRole(ctx, role))
+		mem, err := w.store.MembershipOf(ctx, bigUser(r.n), f.org)
+		require.NoError(tb, err)
+		mem.Roles = []usermgmt.RoleAssignment{{Role: role.ID}}
+		require.NoError(tb, w.store.SaveMembership(ctx, mem))
+	}
 	_, err = w.pool.Exec(ctx, "analyze usermgmt_teams, usermgmt_memberships, usermgmt_membership_teams")
 	require.NoError(tb, err)
 	return f
@@ -313,7 +322,6 @@ func (w *world) scopeTrips(tb testing.TB, tab *table) {
 func (w *world) moveContests(tb testing.TB, tab *table) {
 	ctx := context.Background()
 	f := w.newForest(tb)
-	sys := w.system(tb, f.org)
 	_, _, other := w.process(tb)
 	records := [2]usermgmt.Record{}
 	for i, t := range []usermgmt.TeamID{f.teams[forestTeams-1], f.to} { // moved, and not
@@ -342,8 +350,10 @@ func (w *world) moveContests(tb testing.TB, tab *table) {
 			sees(m, !reached)
 			idle[i] = append(idle[i], sees(m, !reached))
 		}
+		keeper, err := w.m.ActorFor(ctx, usermgmt.ActorRequest{User: bigUser(forestKeeper), Org: f.org})
+		require.NoError(tb, err)
 		at := time.Now()
-		_, err = w.m.Teams().Update(ctx, sys, f.part, t.Version, usermgmt.TeamUpdate{Parent: &to})
+		_, err = w.m.Teams().Update(ctx, keeper, f.part, t.Version, usermgmt.TeamUpdate{Parent: &to})
 		require.NoError(tb, err)
 		moved = append(moved, time.Since(at))
 		for i, m := range []*usermgmt.Manager{w.m, other} {
