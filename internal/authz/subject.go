@@ -21,8 +21,8 @@ type Site struct {
 
 // Subject is the resolved rights of one user in one organization. It is immutable.
 //
-// What a check of a team reads is in the first 64 bytes: one line of the
-// processor's cache, since the allocator aligns values of 128 bytes to it.
+// What a check of a team by its position reads is in the first 64 bytes: one line of
+// the processor's cache, since the allocator aligns values of 128 bytes to it.
 type Subject struct {
 	// Grants are those of the subject's [Rights].
 	Grants   []Mask
