@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/usermgmt/usermgmt"
+	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
 func TestOfManySupportLoginsFromOneSessionOneSucceeds(t *testing.T) {
@@ -34,63 +35,52 @@ func TestOfManySupportLoginsFromOneSessionOneSucceeds(t *testing.T) {
 	assert.Len(t, x.visits(t, x.joe.ID), 1)
 }
 
-// A consent that ends while support logs in is there or not: no session outlives
-// it.
-func TestARevokedConsentLeavesNoSession(t *testing.T) {
-	t.Parallel()
-	x := newTenancy(t, nil)
-	x.consent(t, usermgmt.SupportConsent{})
+// endsMeanwhile has everybody log in as somebody else while end takes away what
+// allows it: one who loses is refused, and no session outlives it.
+func endsMeanwhile(t *testing.T, e *usermgmttest.Env, operator string, login func(own usermgmt.Actor) (*usermgmt.LoginResult, error), end func() error) {
+	t.Helper()
 	logins := make([]*usermgmt.LoginResult, 31)
 	for i := range logins {
-		logins[i] = x.Login("agent")
+		logins[i] = e.Login(operator)
 	}
-	boss := x.As(x.boss.ID)
 	in := make(chan *usermgmt.LoginResult, len(logins))
 	for _, own := range logins {
 		go func() {
-			r, err := x.Proxy().Support(t.Context(), own.Actor, x.request())
+			r, err := login(own.Actor)
 			if err != nil {
 				assert.ErrorIs(t, err, usermgmt.ErrPermission)
 			}
 			in <- r
 		}()
 	}
-	_, err := x.Orgs().RevokeSupport(t.Context(), boss, x.tenant.Organization.ID)
-	require.NoError(t, err)
+	require.NoError(t, end())
 	for range logins {
 		if r := <-in; r != nil {
-			_, err := x.verify(t, r)
+			_, err := e.Auth().Session(t.Context(), r.Token.Reveal(), here)
 			require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
 		}
 	}
 }
 
-// The same of a deputy who is withdrawn: one who loses is refused, and no session
-// outlives it.
+func TestARevokedConsentLeavesNoSession(t *testing.T) {
+	t.Parallel()
+	x := newTenancy(t, nil)
+	x.consent(t, usermgmt.SupportConsent{})
+	boss := x.As(x.boss.ID)
+	endsMeanwhile(t, x.Env, "agent", func(own usermgmt.Actor) (*usermgmt.LoginResult, error) {
+		return x.Proxy().Support(t.Context(), own, x.request())
+	}, func() error {
+		_, err := x.Orgs().RevokeSupport(t.Context(), boss, x.tenant.Organization.ID)
+		return err
+	})
+}
+
 func TestAWithdrawnDeputyLeavesNoSession(t *testing.T) {
 	t.Parallel()
 	c := deputising(t, nil)
 	c.names(t, nil)
-	logins := make([]*usermgmt.LoginResult, 31)
-	for i := range logins {
-		logins[i] = c.Login("ivan")
-	}
 	nora := c.As(c.nora.ID)
-	in := make(chan *usermgmt.LoginResult, len(logins))
-	for _, own := range logins {
-		go func() {
-			r, err := c.Proxy().Login(t.Context(), own.Actor, usermgmt.ProxyRequest{Target: c.nora.ID, Acknowledged: true})
-			if err != nil {
-				assert.ErrorIs(t, err, usermgmt.ErrPermission)
-			}
-			in <- r
-		}()
-	}
-	require.NoError(t, c.Proxy().WithdrawDeputy(t.Context(), nora, c.nora.ID, c.ivan.ID))
-	for range logins {
-		if r := <-in; r != nil {
-			_, err := c.verify(t, r)
-			require.ErrorIs(t, err, usermgmt.ErrUnauthenticated)
-		}
-	}
+	endsMeanwhile(t, c.Env, "ivan", func(own usermgmt.Actor) (*usermgmt.LoginResult, error) {
+		return c.Proxy().Login(t.Context(), own, usermgmt.ProxyRequest{Target: c.nora.ID, Acknowledged: true})
+	}, func() error { return c.Proxy().WithdrawDeputy(t.Context(), nora, c.nora.ID, c.ivan.ID) })
 }
