@@ -7,27 +7,28 @@ import (
 )
 
 // duty is a piece of background work. It does a bounded amount and returns how
-// much that was; zero is that nothing is left to do now. Any number of processes
-// may be at it at once.
+// much that was. Less than full is that nothing is left to do now. Any number of
+// processes may be at it at once.
 type duty struct {
 	name string
 	do   func(m *Manager, ctx context.Context, now time.Time) (int, error)
+	full int
 }
 
 // duties are the background work, in the order in which it is done.
 var duties = []duty{
-	{"mail", (*Manager).dutyMail},
-	{"events", (*Manager).dutyEvents},
-	{"sessions", (*Manager).dutySessions},
-	{"tokens", (*Manager).dutyTokens},
-	{"files", (*Manager).dutyFiles},
-	{"exports", (*Manager).dutyJobs},
-	{"invitations", (*Manager).dutyInvitations},
-	{"audit seals", (*Manager).dutySeal},
-	{"audit retention", (*Manager).dutyRetention},
-	{"password expiry", (*Manager).dutyExpire},
-	{"password reminders", (*Manager).dutyRemind},
-	{"api key reminders", (*Manager).dutyRemindKeys},
+	{"mail", (*Manager).dutyMail, 1},
+	{"events", (*Manager).dutyEvents, 1},
+	{"sessions", (*Manager).dutySessions, dutyBatch},
+	{"tokens", (*Manager).dutyTokens, dutyBatch},
+	{"files", (*Manager).dutyFiles, dutyBatch},
+	{"exports", (*Manager).dutyJobs, 1},
+	{"invitations", (*Manager).dutyInvitations, 1},
+	{"audit seals", (*Manager).dutySeal, sealBatch}, // what is written meanwhile waits: small batches cost more
+	{"audit retention", (*Manager).dutyRetention, sealBatch},
+	{"password expiry", (*Manager).dutyExpire, 1},
+	{"password reminders", (*Manager).dutyRemind, 1},
+	{"api key reminders", (*Manager).dutyRemindKeys, 1},
 }
 
 const (
@@ -81,7 +82,7 @@ func (m *Manager) RunOnce(ctx context.Context) ([]DutyDone, error) {
 				one.Err = withOp(op+": "+d.name, err)
 				errs = append(errs, one.Err)
 			}
-			if err != nil || n == 0 {
+			if err != nil || n < d.full {
 				break
 			}
 		}
