@@ -21,9 +21,11 @@ import (
 type Actor struct{ v *actorValue }
 
 type actorValue struct {
-	cat      *authz.Catalogue
-	rights   *snapshot
-	narrow   []authz.Mask // nil, or what is left of each permission
+	cat    *authz.Catalogue
+	rights *snapshot
+	narrow []authz.Mask // nil, or what is left of each permission
+	// pending are the steps to do before anything else.
+	pending  Step
 	door     Door
 	subject  UserID
 	operator UserID
@@ -45,8 +47,6 @@ type actorValue struct {
 	reason string // of a system actor, or of acting for somebody else
 	// readOnly: changes are refused.
 	readOnly bool
-	// pending are the steps to do before anything else.
-	pending Step
 	// provedAt is when a secret was last proved; stepUp, nil where it does not
 	// matter, and asOf say whether that is lately.
 	provedAt time.Time
@@ -226,7 +226,7 @@ func (v *actorValue) relation(p Permission, r *Record) authz.Mask {
 // relate is the relation by which permission number n alone covers the record,
 // criteria aside.
 func (v *actorValue) relate(n int, r *Record) authz.Mask {
-	return authz.Relation(v.rights.Subject, n, v.granted(n), authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams)
+	return authz.Relation(&v.rights.Subject, n, v.granted(n), authz.ID(r.Org), authz.ID(r.Owner), r.OwnerUnits, r.OwnerTeams)
 }
 
 // meets reports whether the actor sees the record in spite of its criteria.
@@ -334,8 +334,9 @@ func (m *Manager) SystemActor(reason string, org OrgID, grants ...Grant) (Actor,
 		return Actor{}, withOp("SystemActor", err)
 	}
 	masks := resolveGrants(m.rights.cat, grants, org.IsZero())
-	snap := &snapshot{Subject: authz.NewSubject[UnitID, TeamID](authz.ID{}, &authz.Site{Org: authz.ID(org), Units: none, Teams: none},
-		&authz.Rights{Grants: masks, Held: masks}, nil, nil, nil)}
+	snap := &snapshot{}
+	authz.Place[UnitID, TeamID](&snap.Subject, authz.ID{}, &authz.Site{Org: authz.ID(org), Units: none, Teams: none},
+		&authz.Rights{Grants: masks, Held: masks}, nil, nil, nil)
 	return Actor{&actorValue{cat: m.rights.cat, rights: snap, door: DoorSystem, org: org,
 		verified: m.now(), reason: reason}}, nil
 }

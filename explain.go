@@ -197,7 +197,7 @@ func (a *Access) explain(ctx context.Context, v *actorValue, p Permission, r *Re
 
 // relatives finds the two ends of the relation between the actor and the record.
 func (v *actorValue) relatives(n int, m authz.Mask, r *Record) (out Relatives) {
-	s := v.rights.Subject
+	s := &v.rights.Subject
 	switch m {
 	case authz.Unit, authz.Division:
 		out.Unit, out.RecordUnit = endsOf(s.UnitRoots(), r.OwnerUnits, func(a, b authz.ID) bool { return s.UnitBelow(a, b, m == authz.Division) })
@@ -267,7 +267,7 @@ func (x *explainer) granting(v *actorValue, list []source) (out []Source) {
 		mask &= v.granted(x.n)
 		s.Covers = mask != 0 && v.pending == 0
 		if x.r != nil && s.Covers {
-			subject := v.rights.Subject
+			subject := &v.rights.Subject
 			if !s.Sharing.IsZero() {
 				subject = subject.With(s.share) // what another policy shares is not this one's
 			}

@@ -248,14 +248,14 @@ func (w *work) reaches(m *Membership, teams []TeamID, units []UnitID, masks []au
 		}
 		if mask&byTeam != 0 {
 			for _, t := range teams {
-				if !authz.Reaches(w.v.rights.Subject, held&byTeam, authz.ID(m.Org), authz.ID{}, []UnitID(nil), []TeamID{t}) {
+				if !authz.Reaches(&w.v.rights.Subject, held&byTeam, authz.ID(m.Org), authz.ID{}, []UnitID(nil), []TeamID{t}) {
 					return refused(n)
 				}
 			}
 		}
 		if mask&byUnit != 0 {
 			for _, u := range units {
-				if !authz.Reaches(w.v.rights.Subject, held&byUnit, authz.ID(m.Org), authz.ID{}, []UnitID{u}, []TeamID(nil)) {
+				if !authz.Reaches(&w.v.rights.Subject, held&byUnit, authz.ID(m.Org), authz.ID{}, []UnitID{u}, []TeamID(nil)) {
 					return refused(n)
 				}
 			}

@@ -33,13 +33,13 @@ type rightsKey struct {
 // snapshot is the immutable resolved rights of one user in one organization,
 // application and role in force.
 type snapshot struct {
-	*authz.Subject
-	stamps stamps
-	until  time.Time // the next beginning or end of a time-bound assignment
-	teams  []TeamID
-	units  []UnitID
-	roles  []RoleID  // that are sources
-	ranges []IPRange // of the access profile
+	authz.Subject // by value: a check that finds it far away reads one place less
+	stamps        stamps
+	until         int64 // Unix microseconds of the next beginning or end of a time-bound assignment, 0 for none
+	teams         []TeamID
+	units         []UnitID
+	roles         []RoleID  // that are sources
+	ranges        []IPRange // of the access profile
 	// app is the current application: the one that was chosen, if the user has access.
 	app ApplicationID
 	// inForce is the one role that counts where the organization switches roles;
@@ -352,8 +352,11 @@ func (p *orgPolicy) combine(list []source, app ApplicationID) *authz.Rights {
 			grants[n] = 0
 		}
 	}
-	v := &authz.Rights{Grants: grants, Held: held}
-	if len(p.rights) < maxRights {
+	if slices.Equal(grants, held) {
+		grants = held
+	}
+	v := &authz.Rights{Grants: grants, Held: held, Single: len(p.rights) >= maxRights}
+	if !v.Single {
 		p.rights[string(key)] = v
 	}
 	return v

@@ -106,12 +106,16 @@ func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
 	f := o.policy.sources(h, o.trees, c)
 	rights := o.policy.combine(f.list, h.app)
 	m := h.membership
+	var until int64
+	if !c.next.IsZero() {
+		until = c.next.UnixMicro()
+	}
 	snap := &snapshot{
-		Subject: authz.NewSubject(authz.ID(m.User), o.trees.site, rights, m.Units, f.teams, sharesOf(f.list)),
-		stamps:  stamps{m.Rights, o.policy.set.Policy, o.trees.stamp, o.policy.set.SystemPolicy},
-		until:   c.next, teams: f.teams, units: m.Units, roles: f.roles, app: h.app,
+		stamps: stamps{m.Rights, o.policy.set.Policy, o.trees.stamp, o.policy.set.SystemPolicy},
+		until:  until, teams: f.teams, units: m.Units, roles: f.roles, app: h.app,
 		inForce: f.inForce, choose: f.choose, switches: o.policy.set.Org.SwitchRoles,
 	}
+	authz.Place(&snap.Subject, authz.ID(m.User), o.trees.site, rights, m.Units, f.teams, sharesOf(f.list))
 	if p := o.policy.profiles[m.Profile]; p != nil {
 		snap.ranges = p.profile.IPRanges
 	}
@@ -123,7 +127,7 @@ func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
 // never older than it says.
 func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationID, role RoleID, now time.Time) (*snapshot, error) {
 	key := rightsKey{st.User, st.Org, app, role}
-	if snap, ok := r.snapshots.get(key); ok && snap.stamps == st.stamps() && (snap.until.IsZero() || now.Before(snap.until)) {
+	if snap, ok := r.snapshots.get(key); ok && snap.stamps == st.stamps() && (snap.until == 0 || now.UnixMicro() < snap.until) {
 		return snap, nil
 	}
 	org, err := r.org(ctx, s, st)

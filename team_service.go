@@ -31,7 +31,7 @@ type NewTeam struct {
 
 // inHierarchy reports whether a team is the actor's or lies below one.
 func (v *actorValue) inHierarchy(org OrgID, team TeamID) bool {
-	return authz.Reaches(v.rights.Subject, authz.Team|authz.Subteams, authz.ID(org), authz.ID{}, []UnitID(nil), []TeamID{team})
+	return authz.Reaches(&v.rights.Subject, authz.Team|authz.Subteams, authz.ID(org), authz.ID{}, []UnitID(nil), []TeamID{team})
 }
 
 func teamRecord(t *Team) *Record { return &Record{Org: t.Org, OwnerTeams: []TeamID{t.ID}} }

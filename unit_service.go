@@ -35,7 +35,7 @@ type NewUnit struct {
 
 // inDivision reports whether a unit is assigned to the actor or lies below one.
 func (v *actorValue) inDivision(org OrgID, unit UnitID) bool {
-	return authz.Reaches(v.rights.Subject, authz.Unit|authz.Division, authz.ID(org), authz.ID{}, []UnitID{unit}, []TeamID(nil))
+	return authz.Reaches(&v.rights.Subject, authz.Unit|authz.Division, authz.ID(org), authz.ID{}, []UnitID{unit}, []TeamID(nil))
 }
 
 func unitRecord(u *BusinessUnit) *Record { return &Record{Org: u.Org, OwnerUnits: []UnitID{u.ID}} }

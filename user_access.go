@@ -332,7 +332,7 @@ func (w *work) unitInScope(p Permission, unit *BusinessUnit) error {
 	if mask&(authz.System|authz.Organization|authz.Unit|authz.Division) == 0 && mask&(authz.Team|authz.Subteams) != 0 {
 		mask = authz.Unit | authz.Division
 	}
-	if !authz.Reaches(w.v.rights.Subject, mask&^(authz.Own|authz.Team|authz.Subteams),
+	if !authz.Reaches(&w.v.rights.Subject, mask&^(authz.Own|authz.Team|authz.Subteams),
 		authz.ID(unit.Org), authz.ID{}, []UnitID{unit.ID}, []TeamID(nil)) {
 		return &Error{Kind: ErrPermission, Field: "owner_unit", Rule: "out_of_scope", Permission: p}
 	}

@@ -70,7 +70,7 @@ func BenchmarkBuild(b *testing.B) {
 	}
 	var rights [len(masks)]Rights
 	for i := range masks {
-		rights[i] = Rights{masks[i], masks[i]}
+		rights[i] = Rights{Grants: masks[i], Held: masks[i]}
 	}
 	ids, names, teamNames := make([]ID, users), make([]string, users), make([]string, teams)
 	joined, roles := make([][2]ID, users), make([]uint8, users)

@@ -11,6 +11,8 @@ type Rights struct {
 	// Grants are the masks in force; Held are those that count for granting to
 	// others: without the limit to the objects of the current application.
 	Grants, Held []Mask
+	// Single: they are of one subject; others are shared by many.
+	Single bool
 }
 
 // Site is where subjects are placed: the trees of an organization.
@@ -69,7 +71,14 @@ func Disjoint(spans []Span) []Span {
 // NewSubject places a user with the given units and teams, with whom the shares are
 // shared.
 func NewSubject[U, T ~[16]byte](user ID, site *Site, rights *Rights, units []U, teams []T, shared []Share) *Subject {
-	s := &Subject{Grants: rights.Grants, rights: rights, User: user, site: site}
+	s := &Subject{}
+	Place(s, user, site, rights, units, teams, shared)
+	return s
+}
+
+// Place makes s what [NewSubject] returns. A subject must not be copied.
+func Place[U, T ~[16]byte](s *Subject, user ID, site *Site, rights *Rights, units []U, teams []T, shared []Share) {
+	*s = Subject{Grants: rights.Grants, rights: rights, User: user, site: site}
 	s.teams = placesOf(s.twoTeams[:0], site.Teams, teams)
 	if len(units) > 0 {
 		s.units = placesOf(nil, site.Units, units)
@@ -78,7 +87,6 @@ func NewSubject[U, T ~[16]byte](user ID, site *Site, rights *Rights, units []U, 
 		list := shared
 		s.shared = &list
 	}
-	return s
 }
 
 // Held are the masks that count for granting to others.
@@ -89,6 +97,12 @@ func (s *Subject) Bytes() int {
 	n := int(unsafe.Sizeof(*s)) + 8*cap(s.units) + 48*cap(s.Shares())
 	if cap(s.teams) > len(s.twoTeams) {
 		n += 8 * cap(s.teams)
+	}
+	if r := s.rights; r.Single {
+		n += int(unsafe.Sizeof(*r)) + cap(r.Held)
+		if unsafe.SliceData(r.Grants) != unsafe.SliceData(r.Held) {
+			n += cap(r.Grants)
+		}
 	}
 	return n
 }
