@@ -54,8 +54,10 @@ type importHeader struct {
 	extID  int
 	user   int
 	custom []customColumn
-	used   []bool   // the columns that count
-	digest [32]byte // of what they are
+	uses   []columnUse
+	digest [32]byte // of what the columns are
+	basis  [32]byte // of that and what else decides about a row, once rows are hashed
+	based  bool
 }
 
 type fieldColumn struct {
@@ -65,7 +67,7 @@ type fieldColumn struct {
 
 // readHeader finds out what columns mean. Every problem is reported.
 func (imp *importer) readHeader(names []string, line int) (*importHeader, error) {
-	h := &importHeader{names: names, kind: -1, enable: -1, source: -1, extID: -1, user: -1, used: make([]bool, len(names))}
+	h := &importHeader{names: names, kind: -1, enable: -1, source: -1, extID: -1, user: -1, uses: make([]columnUse, len(names))}
 	for i := range h.at {
 		h.at[i] = -1
 	}
@@ -92,7 +94,7 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		}
 		if f := imp.fields.find(name); f != nil && !used[name] {
 			h.custom = append(h.custom, customColumn{i, f})
-			h.use(i, name)
+			h.use(i, -1, name)
 			used[name] = true
 			continue
 		}
@@ -112,9 +114,10 @@ func (imp *importer) readHeader(names []string, line int) (*importHeader, error)
 		case ok:
 			h.at[special] = i
 		default:
+			special = -1
 			h.setField(i, &userFields[field])
 		}
-		h.use(i, name)
+		h.use(i, special, name)
 		used[name] = true
 	}
 	isHeader := h.user >= 0 || h.extID >= 0

@@ -21,7 +21,7 @@ const (
 	importSkipRows = 10_000
 	// importDigestForm changes with everything here that may decide otherwise
 	// about an equal row than before.
-	importDigestForm = "usermgmt import 1 unicode " + unicode.Version
+	importDigestForm = "usermgmt import 2 unicode " + unicode.Version
 )
 
 // importDigests are what imports remember: rows that asked for nothing, of users
@@ -46,11 +46,8 @@ type importDigests struct {
 	basis [sha256.Size]byte
 	turn  int
 	buf   []byte
-	spans []cellSpan // of the cells in buf, by column
-	same  []int      // entries of the rows of a batch
+	same  []int // entries of the rows of a batch
 }
-
-type cellSpan struct{ from, to int }
 
 type digestEntry struct {
 	user    UserID
@@ -171,20 +168,28 @@ func (d *importDigests) ready(ctx context.Context, imp *importer, read int) (boo
 
 // rowSum is the digest of a row.
 func rowSum[T string | []byte](d *importDigests, refs *csvRefs, h *importHeader, cells []T) [16]byte {
-	b := append(d.buf[:0], d.basis[:]...)
-	b = append(b, h.digest[:]...)
-	if len(d.spans) < len(cells) {
-		d.spans = make([]cellSpan, len(cells))
+	if !h.based {
+		h.basis, h.based = sha256.Sum256(append(d.basis[:], h.digest[:]...)), true
 	}
+	b := append(d.buf[:0], h.basis[:]...)
+	var sums [columnUses][16]byte
+	var of [columnUses]int // the columns that sums are of, from 1 on: neighbours are often equal
 	for i, cell := range cells {
-		if h.used[i] {
-			b = binary.AppendUvarint(b, uint64(len(cell)))
-			d.spans[i].from = len(b)
-			b = append(b, cell...)
-			d.spans[i].to = len(b)
+		use := h.uses[i]
+		if use == useNot {
+			continue
 		}
+		b = binary.AppendUvarint(b, uint64(len(cell)))
+		from := len(b)
+		b = append(b, cell...)
+		if use == useText || len(cell) == 0 {
+			continue
+		}
+		if k := of[use]; k == 0 || string(cells[k-1]) != string(cell) {
+			sums[use], of[use] = refs.sum(use, b[from:]), i+1
+		}
+		b = append(b[:from], sums[use][:]...)
 	}
-	b = refs.appendNames(b, h, d.spans)
 	d.buf = b
 	sum := sha256.Sum256(b)
 	return [16]byte(sum[:])
@@ -291,9 +296,34 @@ func (b *importBatch) remember(r *importRow, u *User, mem *Membership, named []N
 		Settings: mem.Settings, Named: named})
 }
 
+// columnUse is what a row's digest has of a column.
+type columnUse uint8
+
+const (
+	useNot  columnUse = iota // nothing
+	useText                  // the cell
+	// The sum of the names that the cell holds.
+	useUnits
+	useTeams
+	useRoles
+	useProfile
+	useApplication
+	useGroups
+	columnUses
+)
+
+// usesOf are those of the special columns that are not text.
+var usesOf = [colCount]columnUse{
+	colOwnerUnit: useUnits, colUnits: useUnits, colPrimaryTeam: useTeams, colTeams: useTeams, colRoles: useRoles,
+	colProfile: useProfile, colInitialApp: useApplication, colGroups: useGroups,
+}
+
 // use notes that a column counts, in the order of columns.
-func (h *importHeader) use(column int, name string) {
-	h.used[column] = true
+func (h *importHeader) use(column, special int, name string) {
+	h.uses[column] = useText
+	if special >= 0 && usesOf[special] != useNot {
+		h.uses[column] = usesOf[special]
+	}
 	h.digest = sha256.Sum256(append(h.digest[:], name...))
 }
 
@@ -346,25 +376,22 @@ func (n *csvNames[E]) sum(cell []byte) [16]byte {
 	return sum
 }
 
-// appendNames appends what the cells of the row that hold names stand for; they are
-// in b.
-func (r *csvRefs) appendNames(b []byte, h *importHeader, cells []cellSpan) []byte {
-	for _, c := range [...]struct {
-		column int
-		sum    func(cell []byte) [16]byte
-	}{
-		{colOwnerUnit, r.units.sum}, {colUnits, r.units.sum}, {colPrimaryTeam, r.teams.sum}, {colTeams, r.teams.sum}, {colRoles, r.roles.sum},
-		{colProfile, r.profiles.sum}, {colInitialApp, r.applications.sum}, {colGroups, r.groups.sum},
-	} {
-		if h.at[c.column] < 0 {
-			continue
-		}
-		if cell := cells[h.at[c.column]]; cell.to > cell.from {
-			sum := c.sum(b[cell.from:cell.to])
-			b = append(b, sum[:]...)
-		}
+// sum is a digest of what a cell stands for in a column of names.
+func (r *csvRefs) sum(use columnUse, cell []byte) [16]byte {
+	switch use {
+	case useUnits:
+		return r.units.sum(cell)
+	case useTeams:
+		return r.teams.sum(cell)
+	case useRoles:
+		return r.roles.sum(cell)
+	case useProfile:
+		return r.profiles.sum(cell)
+	case useApplication:
+		return r.applications.sum(cell)
+	default:
+		return r.groups.sum(cell)
 	}
-	return b
 }
 
 // change notes that the import changes the user.

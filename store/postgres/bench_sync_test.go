@@ -185,25 +185,29 @@ func (w *world) syncContests(tb testing.TB, tab *table) {
 	ctx := context.Background()
 	path, rows := w.exported(tb, w.m)
 	sys := w.system(tb, bigOrg(1))
-	timed := func(do func() error) time.Duration {
-		runtime.GC()
-		at := time.Now()
-		require.NoError(tb, do())
-		return time.Since(at)
+	timed := func(times int, do func() error) time.Duration {
+		took := make([]time.Duration, times)
+		for i := range took {
+			runtime.GC()
+			at := time.Now()
+			require.NoError(tb, do())
+			took[i] = time.Since(at)
+		}
+		return median(took)
 	}
 	const each = 3000
-	read := timed(func() error { return w.readMembers(ctx, bigOrg(1), rows) })
-	first := timed(func() error { return w.importUnchanged(ctx, w.m, sys, path, rows) })
+	read := timed(3, func() error { return w.readMembers(ctx, bigOrg(1), rows) })
+	first := timed(1, func() error { return w.importUnchanged(ctx, w.m, sys, path, rows) })
 	_, err := w.pool.Exec(ctx, "analyze usermgmt_import_digests")
 	require.NoError(tb, err)
 	before, stop := watchHeap()
-	ours := timed(func() error { return w.importUnchanged(ctx, w.m, sys, path, rows) })
+	ours := timed(5, func() error { return w.importUnchanged(ctx, w.m, sys, path, rows) })
 	grown := max(stop(), before) - before
 	columns, inMemory := rowsOf(tb, path)
-	alone := timed(func() error { return w.importRows(ctx, w.m, sys, columns, inMemory) })
+	alone := timed(3, func() error { return w.importRows(ctx, w.m, sys, columns, inMemory) })
 	inMemory = nil
-	staged := timed(func() error { return w.staged(ctx, path) })
-	single := timed(func() error { return w.selectEach(ctx, each) }) / each * time.Duration(rows)
+	staged := timed(3, func() error { return w.staged(ctx, path) })
+	single := timed(3, func() error { return w.selectEach(ctx, each) }) / each * time.Duration(rows)
 	ratio := func(d time.Duration) string { return fmt.Sprintf("%.2f", float64(ours)/float64(d)) }
 	what := fmt.Sprintf("import of %d unchanged rows", rows)
 	tab.line("9d", what+", compared", "", show(first), "", "", "")
