@@ -19,7 +19,7 @@ import (
 // stepsPerRun is how many steps a run has on average.
 const stepsPerRun = 400
 
-// steps is how many steps a test makes altogether: about 20,000, a million with
+// steps is how many steps a test makes altogether: about 10,000, a million with
 // USERMGMT_SOAK, or what USERMGMT_EQUALITY_STEPS says.
 func steps() int {
 	if n, err := strconv.Atoi(os.Getenv("USERMGMT_EQUALITY_STEPS")); err == nil && n > 0 {
@@ -28,7 +28,7 @@ func steps() int {
 	if os.Getenv("USERMGMT_SOAK") != "" {
 		return 1_000_000
 	}
-	return 20_000
+	return 10_000
 }
 
 // TestMain sets rapid's sizes, which flags of the command line still override.

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -95,9 +96,13 @@ type way struct {
 	open       func(t testing.TB) usermgmt.Store
 }
 
-// unlessShort skips all ways but those that differ most if tests are to be short.
+// unlessShort skips all ways but those that differ most if tests are to be short,
+// and in any case those between two others unless USERMGMT_SOAK is set.
 func (w way) unlessShort(t *testing.T) {
 	t.Helper()
+	if os.Getenv("USERMGMT_SOAK") == "" && (w.name == "PoolOfOne" || w.name == "ExecMode") {
+		t.Skip("in a soak only: Conn has one connection too, and the mode lies between those of Pool and SimpleProtocol")
+	}
 	if testing.Short() && w.name != "Pool" && w.name != "SQL" && w.name != "HostTx" {
 		t.Skip("one of the other ways to a store")
 	}
