@@ -35,7 +35,7 @@ type rightsKey struct {
 type snapshot struct {
 	authz.Subject // by value: a check that finds it far away reads one place less
 	stamps        stamps
-	until         int64 // Unix microseconds of the next beginning or end of a time-bound assignment, 0 for none
+	until         int64 // Unix microseconds of the next beginning or end of a time-bound assignment
 	teams         []TeamID
 	units         []UnitID
 	roles         []RoleID  // that are sources

@@ -3,6 +3,7 @@ package usermgmt
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
@@ -106,7 +107,7 @@ func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
 	f := o.policy.sources(h, o.trees, c)
 	rights := o.policy.combine(f.list, h.app)
 	m := h.membership
-	var until int64
+	until := int64(math.MaxInt64)
 	if !c.next.IsZero() {
 		until = c.next.UnixMicro()
 	}
@@ -127,7 +128,7 @@ func (o compiledOrg) resolve(h holding, c *clock) *snapshot {
 // never older than it says.
 func (r *rights) of(ctx context.Context, s Store, st *Standing, app ApplicationID, role RoleID, now time.Time) (*snapshot, error) {
 	key := rightsKey{st.User, st.Org, app, role}
-	if snap, ok := r.snapshots.get(key); ok && snap.stamps == st.stamps() && (snap.until == 0 || now.UnixMicro() < snap.until) {
+	if snap, ok := r.snapshots.get(key); ok && snap.stamps == st.stamps() && now.UnixMicro() < snap.until {
 		return snap, nil
 	}
 	org, err := r.org(ctx, s, st)
