@@ -91,7 +91,7 @@ func (imp *importer) all(ctx context.Context, rows iter.Seq2[importItem, error])
 			if err := flush(); err != nil {
 				return err
 			}
-			n, err := imp.skipWindows(ctx, x.windows, read)
+			n, err := imp.skipSame(ctx, read)
 			if err != nil {
 				return err
 			}

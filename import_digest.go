@@ -46,7 +46,7 @@ type importDigests struct {
 	basis [sha256.Size]byte
 	turn  int
 	buf   []byte
-	same  []int // entries of the rows of a batch
+	same  []int // the entries, from 1 on, of the rows of the windows that were remembered last
 }
 
 type digestEntry struct {
@@ -222,12 +222,17 @@ func (d *importDigests) find(digest *[16]byte) int {
 	}
 }
 
-// haveAll reports whether there is an entry for each digest, that holds.
-func (d *importDigests) haveAll(sums [][16]byte) bool {
+// sameAll reports whether there is an entry for each digest, that holds, and appends
+// them to same if so.
+func (d *importDigests) sameAll(sums [][16]byte) bool {
+	before := len(d.same)
 	for i := range sums {
-		if k := d.find(&sums[i]); k == 0 || !d.holds(k-1) {
+		k := d.find(&sums[i])
+		if k == 0 || !d.holds(k-1) {
+			d.same = d.same[:before]
 			return false
 		}
+		d.same = append(d.same, k)
 	}
 	return true
 }
@@ -235,19 +240,17 @@ func (d *importDigests) haveAll(sums [][16]byte) bool {
 // errLook says that rows must be looked at.
 var errLook = errors.New("usermgmt: the rows cannot be skipped")
 
-// skipWindows skips the rows of windows, all or none, as a batch. It returns how many.
-func (imp *importer) skipWindows(ctx context.Context, list []importWindow, read int) (int, error) {
+// skipSame skips the rows of the windows that were remembered, all or none, as a
+// batch. It returns how many.
+func (imp *importer) skipSame(ctx context.Context, read int) (int, error) {
 	d := imp.digests
-	d.same = d.same[:0]
-	for _, w := range list {
-		for i := range w.sums {
-			d.same = append(d.same, d.find(&w.sums[i]))
-		}
+	if d.turn > 1 { // a row just before has made a unit
+		return 0, nil
 	}
 	n := len(d.same)
 	err := imp.commit(ctx, read+n, nil, func(_ context.Context, b *importBatch, _ *work) error {
 		for _, i := range d.same {
-			if i == 0 || !b.skipEntry(i-1) {
+			if !b.skipEntry(i - 1) {
 				b.unskip()
 				return errLook
 			}

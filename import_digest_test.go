@@ -333,3 +333,17 @@ func TestImportThatSkipsRowsGoesOn(t *testing.T) {
 	assert.Equal(t, [3]int{manyRows, 0, 2000}, [3]int{after.Rows, after.Created, after.Updated})
 	assert.Equal(t, "Ann", named(t, f.Env, "user5999").User.FirstName)
 }
+
+// TestImportLooksAgainBehindUnitsThatItMakes: behind a row that makes a name stand
+// for two units the name is refused, also in rows that were remembered.
+func TestImportLooksAgainBehindUnitsThatItMakes(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t)
+	f.opt.CreateUnits, f.opt.DefaultUnit = true, f.MainUnit.ID
+	f.AddUnit("Elsewhere", usermgmt.UnitID{})
+	const at = 50
+	row := fmt.Sprintf("newcomer,A,B,newcomer@x.test,Elsewhere/%s,user0,,,", f.MainUnit.Name)
+	r, _, _ := f.imports(t, f.Root(), f.file(map[int]string{at: row}))
+	assert.Equal(t, [4]int{1, 0, at, manyRows - at - 1}, tally(r), faults(r)[0])
+	assert.Contains(t, faults(r)[0], "owner_unit ambiguous")
+}

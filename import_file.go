@@ -115,8 +115,9 @@ func (imp *importer) remembered(ctx context.Context, from int) ([]importWindow, 
 	if _, err := d.ready(ctx, imp, 0); err != nil || d.turn > 1 {
 		return nil, err
 	}
+	d.same = d.same[:0]
 	end := from
-	for end < len(imp.windows) && end-from < importSkipRows/importBatchRows && d.haveAll(imp.windows[end].sums) {
+	for end < len(imp.windows) && end-from < importSkipRows/importBatchRows && d.sameAll(imp.windows[end].sums) {
 		end++
 	}
 	return imp.windows[from:end], nil
