@@ -81,12 +81,28 @@ type window struct{ from, until int64 }
 // call has returned is refused.
 func TestNothingThatWasTakenAwayIsAllowedByAnotherProcess(t *testing.T) {
 	t.Parallel()
-	r := run(t, 0, uses())
-	t.Logf("seed %d: %d uses in %s, %d refused in a window, %d allowed, %d changes", r.seed, r.uses, r.took, r.refused, r.allowed, r.changes)
-	assert.Empty(t, r.stale)
-	assert.Empty(t, r.broken)
-	for kind, n := range r.byKind {
-		assert.GreaterOrEqual(t, n[0], 5, "%s was refused too seldom to prove anything", kind)
+	const least = 5 // refused uses of each kind, or nothing is proved
+	seen := map[string][2]int{}
+	seldom := func() bool {
+		for _, n := range seen {
+			if n[0] < least {
+				return true
+			}
+		}
+		return false
+	}
+	for try := 0; try == 0 || try < 5 && seldom(); try++ { // a machine with other work gives short windows
+		r := run(t, 0, uses())
+		t.Logf("seed %d: %d uses in %s, %d refused in a window, %d allowed, %d changes", r.seed, r.uses, r.took, r.refused, r.allowed, r.changes)
+		assert.Empty(t, r.stale)
+		assert.Empty(t, r.broken)
+		for kind, n := range r.byKind {
+			was := seen[kind]
+			seen[kind] = [2]int{was[0] + n[0], was[1] + n[1]}
+		}
+	}
+	for kind, n := range seen {
+		assert.GreaterOrEqual(t, n[0], least, "%s was refused too seldom to prove anything", kind)
 		t.Logf("%4d refused, %4d allowed  %s", n[0], n[1], kind)
 		assert.Positive(t, n[1], "%s was never allowed", kind)
 	}
