@@ -76,7 +76,7 @@ func NewSubject[U, T ~[16]byte](user ID, site *Site, rights *Rights, units []U, 
 	return s
 }
 
-// Place makes s what [NewSubject] returns. A subject must not be copied.
+// Place makes s what [NewSubject] returns. Its teams are spans within itself: a copy keeps it.
 func Place[U, T ~[16]byte](s *Subject, user ID, site *Site, rights *Rights, units []U, teams []T, shared []Share) {
 	*s = Subject{Grants: rights.Grants, rights: rights, User: user, site: site}
 	s.teams = placesOf(s.twoTeams[:0], site.Teams, teams)
