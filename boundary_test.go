@@ -145,3 +145,24 @@ func TestEveryOrganizationSeesWhatLeavingChangedThere(t *testing.T) {
 	require.Len(t, entries, 1)
 	assert.Equal(t, []string{"seat"}, entries[0].Fields)
 }
+
+// Rights for the whole of the own organization say nothing about another one.
+func TestNobodyReachesFartherInAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	c := newCompany(t, nil)
+	ctx := t.Context()
+	beta := c.AddOrg("Beta")
+	c.give(t, c.lena.ID, "Staffing", usermgmt.Grant{Permission: "user.*", Scope: usermgmt.ScopeSystem},
+		usermgmt.Grant{Permission: "deal.*", Scope: usermgmt.ScopeOrganization})
+	clerk, err := c.Roles().Create(ctx, c.Root(), usermgmt.NewRole{Org: beta.Organization.ID, Name: "Clerk",
+		Grants: []usermgmt.Grant{{Permission: "deal.edit", Scope: usermgmt.ScopeTeam}}})
+	require.NoError(t, err)
+	desk, other := c.AddTeam("Desk", beta.RootTeam.ID).ID, c.AddTeam("Other", beta.RootTeam.ID).ID
+	for _, user := range []usermgmt.UserID{c.lena.ID, c.nora.ID} {
+		_, err = c.Members().Add(ctx, c.Root(), user, beta.Organization.ID, usermgmt.NewMembership{Profile: c.profileRegular,
+			PrimaryTeam: desk, Roles: []usermgmt.RoleAssignment{{Role: clerk.ID}}})
+		require.NoError(t, err)
+		permissionRule(t, c.Teams().AddMember(ctx, c.As(c.lena.ID), other, user, usermgmt.TeamChange{}), "exceeds_own_scope")
+	}
+	require.NoError(t, c.Teams().AddMember(ctx, c.Root(), other, c.nora.ID, usermgmt.TeamChange{}))
+}

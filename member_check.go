@@ -85,7 +85,7 @@ func (w *work) checkShares(ctx context.Context, u *User, before, m *Membership, 
 	for _, a := range access {
 		with = append(with, AccessEntry{Application: a.Application, Roles: a.Roles})
 	}
-	return w.mayShare(org, org.everywhere(holding{membership: before, access: entries}, w.now), org.everywhere(holding{membership: m, access: with}, w.now))
+	return w.sharesMore(org, holding{membership: before, access: entries}, holding{membership: m, access: with})
 }
 
 // compiled reads the policy and the trees of an organization.
@@ -230,9 +230,9 @@ func (w *work) mayGrantTo(m *Membership, masks []authz.Mask) error {
 
 // reaches refuses rights that reach farther than the actor's own. A scope that is
 // relative to teams or units reaches as far as the holder's: where the actor does
-// not hold it for the whole organization, the holder's teams must lie in the
-// actor's hierarchy and the units in the actor's divisions; of the actor's own
-// ones, within what the actor reaches by that very scope.
+// not hold it for the whole organization (in another one: for all of them), the
+// holder's teams must lie in the actor's hierarchy and the units in the actor's
+// divisions; of the actor's own ones, within what the actor reaches by that very scope.
 func (w *work) reaches(m *Membership, teams []TeamID, units []UnitID, masks []authz.Mask) error {
 	const byTeam, byUnit, wide = authz.Team | authz.Subteams, authz.Unit | authz.Division, authz.Organization | authz.System
 	refused := func(n int) error {
@@ -240,6 +240,9 @@ func (w *work) reaches(m *Membership, teams []TeamID, units []UnitID, masks []au
 	}
 	for n, mask := range masks {
 		held := w.v.held(n)
+		if m.Org != w.v.org {
+			held &= authz.System
+		}
 		if held&wide != 0 || mask&(byTeam|byUnit) == 0 {
 			continue
 		}

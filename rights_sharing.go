@@ -31,23 +31,32 @@ type placedSharing struct {
 }
 
 func (c *compiledSharing) place(t *authz.Tree) *placedSharing {
-	span := func(id TeamID, below bool) []authz.Span {
-		p, ok := t.Position(authz.ID(id))
-		switch {
-		case !ok:
-			return nil
-		case below:
-			return []authz.Span{t.Subtree(p)}
-		}
-		return []authz.Span{{Start: p, End: p + 1}}
-	}
-	s := &placedSharing{compiledSharing: c, owning: span(c.policy.Owning, c.policy.OwningSubteams)}
+	s := &placedSharing{compiledSharing: c, owning: spanOf(t, c.policy.Owning, c.policy.OwningSubteams)}
 	for _, id := range c.policy.Sharing {
-		s.sharing = append(s.sharing, span(id, c.policy.SharingSubteams)...)
+		s.sharing = append(s.sharing, spanOf(t, id, c.policy.SharingSubteams)...)
 	}
 	s.sharing = authz.Disjoint(s.sharing)
 	s.both = authz.Disjoint(slices.Concat(s.owning, s.sharing))
 	return s
+}
+
+// spanOf is the position of a node, or with below set the span of its subtree; none
+// if it is not there.
+func spanOf[T ~[16]byte](t *authz.Tree, id T, below bool) []authz.Span {
+	p, ok := t.Position(authz.ID(id))
+	switch {
+	case !ok:
+		return nil
+	case below:
+		return []authz.Span{t.Subtree(p)}
+	}
+	return []authz.Span{{Start: p, End: p + 1}}
+}
+
+// source is the policy as a source that shares the records of teams.
+func (s *placedSharing) source(teams []authz.Span) source {
+	return source{Source: Source{Kind: SourceSharing, Name: s.policy.Name, Sharing: s.policy.ID},
+		masks: s.masks, share: authz.Share{Permissions: s.perms, Teams: teams}}
 }
 
 // with returns the teams whose records the policy shares with the members of a
@@ -68,18 +77,6 @@ func (s *placedSharing) sides(owning, sharing bool) []authz.Span {
 		return s.sharing
 	}
 	return nil
-}
-
-// withBelow is with for a team that comes to lie below the one at p.
-func (s *placedSharing) withBelow(p int32) []authz.Span {
-	return s.sides(s.policy.OwningSubteams && within(s.owning, p), s.policy.SharingSubteams && within(s.sharing, p))
-}
-
-// takesIn reports whether the records of a team that comes to lie below the one
-// at p are among those of shared, which is what the policy shares with somebody.
-func (s *placedSharing) takesIn(shared []authz.Span, p int32) bool {
-	return s.policy.OwningSubteams && within(s.owning, p) && within(shared, p) ||
-		s.policy.SharingSubteams && within(s.sharing, p) && within(shared, p)
 }
 
 func within(spans []authz.Span, p int32) bool {
@@ -120,8 +117,7 @@ func (p *orgPolicy) sharingSources(teams []TeamID, roles []RoleID, trees *orgTre
 			}
 		}
 		if len(spans) > 0 {
-			out = append(out, source{Source: Source{Kind: SourceSharing, Name: s.policy.Name, Sharing: s.policy.ID},
-				masks: s.masks, share: authz.Share{Permissions: s.perms, Teams: spans}})
+			out = append(out, s.source(spans))
 		}
 	}
 	return out

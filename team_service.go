@@ -2,6 +2,7 @@ package usermgmt
 
 import (
 	"context"
+	"sync"
 
 	"github.com/usermgmt/usermgmt/internal/authz"
 	"github.com/usermgmt/usermgmt/internal/canon"
@@ -27,11 +28,6 @@ type NewTeam struct {
 	Parent      TeamID
 	Name        string // need not be unique
 	Description string
-}
-
-// inHierarchy reports whether a team is the actor's or lies below one.
-func (v *actorValue) inHierarchy(org OrgID, team TeamID) bool {
-	return authz.Reaches(&v.rights.Subject, authz.Team|authz.Subteams, authz.ID(org), authz.ID{}, []UnitID(nil), []TeamID{team})
 }
 
 func teamRecord(t *Team) *Record { return &Record{Org: t.Org, OwnerTeams: []TeamID{t.ID}} }
@@ -84,19 +80,22 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 	var p problems
 	p.key("name", t.Name, &t.NameKey, canon.Name)
 	p.text("description", t.Description, 4000, true)
-	var trees *orgTrees
+	var org compiledOrg
+	after := sync.OnceValue(func() *orgTrees {
+		return org.trees.with(org.trees.units, org.trees.teams.With(authz.ID(t.ID), authz.ID(t.Parent)))
+	})
 	moved := before == nil || t.Parent != before.Parent
 	if moved {
 		var err error
-		if trees, err = w.trees(ctx, t.Org); err != nil {
+		if org, err = w.compiled(ctx, t.Org); err != nil {
 			return err
 		}
 		if t.Parent.IsZero() {
 			p.add("parent", "required", "an organization has one root team")
 		}
-		checkParent(trees.teams, authz.ID(t.ID), authz.ID(t.Parent), &p)
+		checkParent(org.trees.teams, authz.ID(t.ID), authz.ID(t.Parent), &p)
 		if before != nil && p.err() == nil {
-			if err := w.inheritsNoMore(ctx, t, trees); err != nil {
+			if err := w.mayMoveTeam(ctx, org, t, after); err != nil {
 				return err
 			}
 		}
@@ -112,7 +111,7 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 		if err := w.tx.BumpStamps(ctx, t.Org, true); err != nil {
 			return err
 		}
-		w.keep(func() *orgTrees { return trees.with(trees.units, trees.teams.With(authz.ID(t.ID), authz.ID(t.Parent))) })
+		w.keep(after)
 	}
 	var old map[string]string
 	if before != nil {
@@ -120,35 +119,6 @@ func (w *work) saveTeam(ctx context.Context, t, before *Team) error {
 	}
 	w.record(old, teamFields(t))
 	return nil
-}
-
-// inheritsNoMore refuses to move a team to where its members would take on
-// roles, or have records shared with them, that the actor does not hold.
-func (w *work) inheritsNoMore(ctx context.Context, t *Team, trees *orgTrees) error {
-	set, err := w.tx.Policy(ctx, t.Org)
-	if err != nil {
-		return err
-	}
-	policy := compilePolicy(w.m.rights.cat, set)
-	if err := w.movesShares(ctx, compiledOrg{policy, trees}, t); err != nil {
-		return err
-	}
-	inherited := rolesOf(policy.teamEntries([]TeamID{t.Parent}, trees))
-	for _, a := range inherited {
-		if r := policy.roles[a.Role]; r != nil {
-			if err := w.mayGrant(t.Org, r.masks); err != nil {
-				return err
-			}
-		}
-	}
-	return w.mayLet(compiledOrg{policy, trees}, rolesOf(policy.teamEntries([]TeamID{t.ID}, trees)), inherited)
-}
-
-func rolesOf(entries []AccessEntry) (out []RoleAssignment) {
-	for _, e := range entries {
-		out = append(out, e.Roles...)
-	}
-	return out
 }
 
 func teamFields(t *Team) map[string]string {
@@ -165,8 +135,10 @@ type TeamUpdate struct {
 // can be renamed but not moved.
 //
 // The actor needs [PermTeamEdit] on it and, to move it, on the new parent too;
-// the subset rule holds for the roles that its members would take on from the
-// teams above, and for what sharing policies would share with them. Nobody gains rights by moving a team below an own one.
+// the subset rule holds for the roles that its members and those of the teams below
+// it would take on from the teams above, and for what sharing policies would share
+// with them. Nobody gains anything by a move: neither over what comes to lie below an
+// own team, nor by a sharing policy, in whatever application or role they are.
 //
 // Update is atomic. It records "team.update".
 //
@@ -192,15 +164,6 @@ func (s *Teams) Update(ctx context.Context, a Actor, id TeamID, version int64, c
 				if err := w.need(PermTeamEdit, PermTeamView, &Record{Org: t.Org, OwnerTeams: []TeamID{*c.Parent}}); err != nil {
 					return err
 				}
-			}
-		}
-		if c.Parent != nil && *c.Parent != t.Parent && w.v.inHierarchy(t.Org, *c.Parent) && !w.v.inHierarchy(t.Org, id) {
-			gains, err := w.gainsBelow(ctx, authz.Subteams)
-			if err != nil {
-				return err
-			}
-			if gains {
-				return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermTeamEdit}
 			}
 		}
 		if t.Version != version {

@@ -33,11 +33,6 @@ type NewUnit struct {
 	Website     string // http or https
 }
 
-// inDivision reports whether a unit is assigned to the actor or lies below one.
-func (v *actorValue) inDivision(org OrgID, unit UnitID) bool {
-	return authz.Reaches(&v.rights.Subject, authz.Unit|authz.Division, authz.ID(org), authz.ID{}, []UnitID{unit}, []TeamID(nil))
-}
-
 func unitRecord(u *BusinessUnit) *Record { return &Record{Org: u.Org, OwnerUnits: []UnitID{u.ID}} }
 
 // Create makes a business unit.
@@ -96,14 +91,19 @@ func (w *work) saveUnit(ctx context.Context, u, before *BusinessUnit) error {
 	if u.Website != "" && (!checkWebsite(u.Website) || len(u.Website) > maxText) {
 		p.add("website", "format", "want an http or https address")
 	}
-	var trees *orgTrees
+	var org compiledOrg
 	moved := before == nil || u.Parent != before.Parent
 	if moved {
 		var err error
-		if trees, err = w.trees(ctx, u.Org); err != nil {
+		if org, err = w.compiled(ctx, u.Org); err != nil {
 			return err
 		}
-		checkParent(trees.units, authz.ID(u.ID), authz.ID(u.Parent), &p)
+		checkParent(org.trees.units, authz.ID(u.ID), authz.ID(u.Parent), &p)
+		if before != nil && p.err() == nil {
+			if err := w.mayMoveUnit(ctx, org, u); err != nil {
+				return err
+			}
+		}
 	}
 	if err := p.err(); err != nil {
 		return err
@@ -116,7 +116,9 @@ func (w *work) saveUnit(ctx context.Context, u, before *BusinessUnit) error {
 		if err := w.tx.BumpStamps(ctx, u.Org, true); err != nil {
 			return err
 		}
-		w.keep(func() *orgTrees { return trees.with(trees.units.With(authz.ID(u.ID), authz.ID(u.Parent)), trees.teams) })
+		w.keep(func() *orgTrees {
+			return org.trees.with(org.trees.units.With(authz.ID(u.ID), authz.ID(u.Parent)), org.trees.teams)
+		})
 	}
 	var old map[string]string
 	if before != nil {
@@ -166,15 +168,6 @@ func (s *Units) Update(ctx context.Context, a Actor, id UnitID, version int64, c
 			}
 			if err := w.need(PermUnitEdit, PermUnitView, r); err != nil {
 				return err
-			}
-		}
-		if c.Parent != nil && *c.Parent != u.Parent && w.v.inDivision(u.Org, *c.Parent) && !w.v.inDivision(u.Org, id) {
-			gains, err := w.gainsBelow(ctx, authz.Division)
-			if err != nil {
-				return err
-			}
-			if gains {
-				return &Error{Kind: ErrPermission, Field: "parent", Rule: "gains_by_move", Permission: PermUnitEdit}
 			}
 		}
 		if u.Version != version {

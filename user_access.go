@@ -161,11 +161,16 @@ func (w *work) everything(ctx context.Context, user UserID, org OrgID) (compiled
 
 // everywhere finds what the holder has in each application and in none, whatever
 // role is in force. Assignments that have not begun count too, for they will.
-func (o compiledOrg) everywhere(h holding, now time.Time) (list []source) {
+func (o compiledOrg) everywhere(h holding, now time.Time) []source {
+	return o.inEach(h, &clock{now: now, future: true})
+}
+
+// inEach is everywhere with the assignments that count for c.
+func (o compiledOrg) inEach(h holding, c *clock) (list []source) {
 	h.role = everyRole
 	for _, app := range o.policy.applications() {
 		h.app = app
-		list = append(list, o.policy.sources(h, o.trees, &clock{now: now, future: true}).list...)
+		list = append(list, o.policy.sources(h, o.trees, c).list...)
 	}
 	return list
 }
@@ -177,24 +182,6 @@ func (o compiledOrg) masksOf(list []source) []authz.Mask {
 		authz.Or(held, s.masks)
 	}
 	return held
-}
-
-// gainsBelow reports whether the actor's user, whatever the present key or
-// application, would gain something over what comes to lie below by the relation.
-func (w *work) gainsBelow(ctx context.Context, relation authz.Mask) (bool, error) {
-	if w.v.subject.IsZero() {
-		return false, nil
-	}
-	org, list, err := w.everything(ctx, w.v.subject, w.v.org)
-	if err != nil {
-		return false, err
-	}
-	for _, m := range org.masksOf(list) {
-		if m&relation != 0 && m&(authz.Organization|authz.System) == 0 {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // notStronger refuses users who hold, in any of their organizations, what the

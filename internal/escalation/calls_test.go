@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -64,12 +63,15 @@ func (w *world) name(kind string) string {
 	return fmt.Sprint(kind, " number ", w.n)
 }
 
-// assignments are one or two roles, now and then for a time.
+// assignments are one or two roles, now and then for a time or from a time on.
 func (w *world) assignments() (out []usermgmt.RoleAssignment) {
 	for range 1 + w.random.IntN(5)/4 {
 		r := usermgmt.RoleAssignment{Role: w.role()}
-		if w.random.IntN(4) == 0 {
-			r.Until = w.Clock.Now().Add(time.Hour)
+		switch w.random.IntN(8) {
+		case 0:
+			r.From = w.Clock.Now().Add(period)
+		case 1:
+			r.Until = w.Clock.Now().Add(period)
 		}
 		if len(out) == 0 || out[0].Role != r.Role {
 			out = append(out, r)
@@ -170,7 +172,14 @@ var calls = []call{
 		first, second := w.team(), w.team()
 		teams := []usermgmt.TeamAssignment{{Team: first}}
 		if second != first {
-			teams = append(teams, usermgmt.TeamAssignment{Team: second})
+			a := usermgmt.TeamAssignment{Team: second}
+			switch w.random.IntN(8) {
+			case 0:
+				a.From = w.Clock.Now().Add(period)
+			case 1:
+				a.Until = w.Clock.Now().Add(period)
+			}
+			teams = append(teams, a)
 		}
 		u.Teams, u.PrimaryTeam = &teams, &first
 	})},

@@ -168,8 +168,8 @@ func (w *world) opened(a admin, q question, was, beyond usermgmt.Scope) bool {
 // ownRelation reports whether somebody may do something by another relation than by
 // what is shared.
 func (w *world) ownRelation(a admin, q question) bool {
-	return w.inEach(a, func(actor usermgmt.Actor) bool {
-		x, err := w.Access().Explain(w.t.Context(), actor, q.perm, &w.records[q.record].Record)
+	return w.inEach(a, func(m *usermgmt.Manager, actor usermgmt.Actor) bool {
+		x, err := m.Access().Explain(w.t.Context(), actor, q.perm, &w.records[q.record].Record)
 		require.NoError(w.t, err)
 		return x.Allowed && x.Relation != usermgmt.ScopeShared
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,10 +13,14 @@ import (
 	"github.com/usermgmt/usermgmt/usermgmttest"
 )
 
+// period is how long what is for a time lasts, or when it begins.
+const period = time.Hour
+
 // world is an installation with two organizations and administrators of several
 // kinds. Organization 0 is the provider.
 type world struct {
 	*usermgmttest.Env
+	later    *usermgmt.Manager // whose clock is ahead, when what is for a time has begun or ended
 	t        *testing.T
 	random   *rand.Rand
 	n        int // for names
@@ -64,11 +69,16 @@ var asked = []usermgmt.Permission{"lead.view", "lead.edit", "lead.view:price", "
 
 func newWorld(t *testing.T, random *rand.Rand) *world {
 	t.Helper()
+	cfg := usermgmt.Config{StepUp: []usermgmt.Permission{}, Proxy: usermgmt.ProxyConfig{Strict: true}, Objects: []usermgmt.Object{
+		{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit", "delete"}, Fields: []string{"price"}},
+		{Name: "deal", Ownership: usermgmt.OwnedByUnit, Actions: []string{"view"}},
+	}}
 	w := &world{t: t, random: random, orgNames: map[usermgmt.OrgID]string{}, names: map[usermgmt.UserID]string{}, everybody: map[usermgmt.Permission]usermgmt.Scope{},
-		Env: usermgmttest.New(t, &usermgmt.Config{StepUp: []usermgmt.Permission{}, Proxy: usermgmt.ProxyConfig{Strict: true}, Objects: []usermgmt.Object{
-			{Name: "lead", Ownership: usermgmt.OwnedByUser, Actions: []string{"view", "edit", "delete"}, Fields: []string{"price"}},
-			{Name: "deal", Ownership: usermgmt.OwnedByUnit, Actions: []string{"view"}},
-		}})}
+		Env: usermgmttest.New(t, &cfg)}
+	cfg.Now = func() time.Time { return w.Clock.Now().Add(2 * period) }
+	var err error
+	w.later, err = usermgmt.New(w.Store, &cfg)
+	require.NoError(t, err)
 	ctx := t.Context()
 	other := w.AddOrg("Beta")
 	w.orgs = []usermgmt.OrgID{w.Organization.ID, other.Organization.ID}
@@ -126,7 +136,10 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	w.admins = append(w.admins, admin{"system", system.ID, w.orgs[0]})
 	keeper, err := w.Profiles().Create(ctx, root, usermgmt.NewProfile{Org: w.orgs[0], Name: "Keeper", Grants: w.keeperGrants()})
 	require.NoError(t, err)
-	w.member("keeper", keeper.ID, true)
+	w.teams = append(w.teams, w.AddTeam("the keeper's team", w.teams[1]).ID, w.AddTeam("another", w.teams[1]).ID)
+	_, err = w.Members().Add(ctx, root, w.member("keeper", keeper.ID, true), w.orgs[1], usermgmt.NewMembership{Profile: w.profiles[7],
+		PrimaryTeam: w.teams[8], Roles: []usermgmt.RoleAssignment{{Role: w.roles[4]}}})
+	require.NoError(t, err)
 	for i := range w.spare {
 		w.spare[i] = w.AddUser(fmt.Sprint("spare", i), func(n *usermgmt.NewUser) {
 			n.PrimaryTeam, n.OwnerUnit, n.Profile = w.teams[i], w.units[i], w.profiles[0]
@@ -134,9 +147,12 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 	}
 	w.admins = append(w.admins, admin{"boss of Beta", guest.ID, w.orgs[1]}, admin{"boss of Beta in Acme", guest.ID, w.orgs[0]})
 	for i, team := range w.teams {
-		org := w.orgs[btoi(i == 1)]
+		org := w.orgs[btoi(i == 1 || i > 7)]
 		w.records = append(w.records, record{fmt.Sprint("the records of team ", i), usermgmt.Record{Org: org, OwnerTeams: []usermgmt.TeamID{team}}})
-		w.records = append(w.records, record{fmt.Sprint("the records of unit ", i), usermgmt.Record{Org: org, OwnerUnits: []usermgmt.UnitID{w.units[i]}}})
+	}
+	for i, unit := range w.units {
+		org := w.orgs[btoi(i == 1)]
+		w.records = append(w.records, record{fmt.Sprint("the records of unit ", i), usermgmt.Record{Org: org, OwnerUnits: []usermgmt.UnitID{unit}}})
 	}
 	w.changed()
 	return w
@@ -148,7 +164,7 @@ func (w *world) known(id usermgmt.UserID, name string) {
 }
 
 // member makes a user of Acme, who is one of the searchers if searches is set.
-func (w *world) member(name string, profile usermgmt.ProfileID, searches bool) {
+func (w *world) member(name string, profile usermgmt.ProfileID, searches bool) usermgmt.UserID {
 	u := w.AddUser(name, func(n *usermgmt.NewUser) {
 		n.Profile, n.PrimaryTeam, n.OwnerUnit = profile, w.teams[2+w.random.IntN(6)], w.units[2+w.random.IntN(6)]
 		n.Units = []usermgmt.UnitID{w.units[2+w.random.IntN(6)]}
@@ -158,6 +174,7 @@ func (w *world) member(name string, profile usermgmt.ProfileID, searches bool) {
 	if searches {
 		w.admins = append(w.admins, admin{name, u.ID, w.orgs[0]})
 	}
+	return u.ID
 }
 
 // grants are random grants on the host's objects, and some others.
@@ -249,13 +266,14 @@ func (w *world) changed() {
 	w.might, w.held = map[usermgmt.UserID]map[question]bool{}, nil
 }
 
-// mightDo is everything that somebody may do, in every organization and application.
+// mightDo is everything that somebody may do, in every organization and application,
+// now or later.
 func (w *world) mightDo(a admin) map[question]bool {
 	if m := w.might[a.id]; m != nil {
 		return m
 	}
 	out := map[question]bool{}
-	w.inEach(a, func(actor usermgmt.Actor) bool {
+	w.inEach(a, func(_ *usermgmt.Manager, actor usermgmt.Actor) bool {
 		for i := range w.records {
 			for _, p := range asked {
 				if actor.Can(p, w.records[i].Record) {
@@ -269,14 +287,16 @@ func (w *world) mightDo(a admin) map[question]bool {
 	return out
 }
 
-// inEach calls do with the admin in every organization and application until it says
-// true, and reports whether it did.
-func (w *world) inEach(a admin, do func(actor usermgmt.Actor) bool) bool {
-	for _, org := range w.orgs {
-		for _, app := range append([]usermgmt.ApplicationID{{}}, w.apps...) {
-			actor, err := w.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app})
-			if err == nil && do(actor) { // an error: no member, or disabled
-				return true
+// inEach calls do with the admin in every organization and application, now and later,
+// until it says true, and reports whether it did.
+func (w *world) inEach(a admin, do func(m *usermgmt.Manager, actor usermgmt.Actor) bool) bool {
+	for _, m := range []*usermgmt.Manager{w.Manager, w.later} {
+		for _, org := range w.orgs {
+			for _, app := range append([]usermgmt.ApplicationID{{}}, w.apps...) {
+				actor, err := m.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app})
+				if err == nil && do(m, actor) { // an error: no member, or disabled
+					return true
+				}
 			}
 		}
 	}
