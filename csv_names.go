@@ -29,6 +29,9 @@ type csvNames[E any] struct {
 	byKey map[string][]*csvName[E]
 	found map[string]lookup[E] // by text
 	sums  map[string][16]byte  // see sum
+	// last is the cell that was asked last, of which lastSum is the sum; nil if none was.
+	last    []byte
+	lastSum [16]byte
 }
 
 type csvName[E any] struct {
@@ -56,8 +59,14 @@ func (n *csvNames[E]) add(x csvName[E]) {
 	x.key = fold(x.name)
 	n.byID[x.id] = &x
 	n.byKey[x.key] = append(n.byKey[x.key], &x)
+	n.forget()
+}
+
+// forget forgets what texts were found to stand for.
+func (n *csvNames[E]) forget() {
 	clear(n.found)
 	clear(n.sums)
+	n.last = nil
 }
 
 func (n *csvNames[E]) remove(id ID[E]) {
@@ -67,8 +76,7 @@ func (n *csvNames[E]) remove(id ID[E]) {
 	}
 	delete(n.byID, id)
 	n.byKey[x.key] = slices.DeleteFunc(n.byKey[x.key], func(y *csvName[E]) bool { return y == x })
-	clear(n.found)
-	clear(n.sums)
+	n.forget()
 }
 
 // path returns the names from the top down to x.

@@ -1,6 +1,7 @@
 package usermgmt
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -172,8 +173,6 @@ func rowSum[T string | []byte](d *importDigests, refs *csvRefs, h *importHeader,
 		h.basis, h.based = sha256.Sum256(append(d.basis[:], h.digest[:]...)), true
 	}
 	b := append(d.buf[:0], h.basis[:]...)
-	var sums [columnUses][16]byte
-	var of [columnUses]int // the columns that sums are of, from 1 on: neighbours are often equal
 	for i, cell := range cells {
 		use := h.uses[i]
 		if use == useNot {
@@ -185,10 +184,8 @@ func rowSum[T string | []byte](d *importDigests, refs *csvRefs, h *importHeader,
 		if use == useText || len(cell) == 0 {
 			continue
 		}
-		if k := of[use]; k == 0 || string(cells[k-1]) != string(cell) {
-			sums[use], of[use] = refs.sum(use, b[from:]), i+1
-		}
-		b = append(b[:from], sums[use][:]...)
+		sum := refs.sum(use, b[from:])
+		b = append(b[:from], sum[:]...)
 	}
 	d.buf = b
 	sum := sha256.Sum256(b)
@@ -353,12 +350,20 @@ func (d *importDigests) begin(imp *importer) {
 	d.basis, d.turn = [sha256.Size]byte(h.Sum(nil)), 1
 }
 
-// sum is a digest of what a cell of names stands for.
+// sum is a digest of what a cell of names stands for. Columns side by side and rows
+// one after the other often have the same.
 func (n *csvNames[E]) sum(cell []byte) [16]byte {
-	if sum, ok := n.sums[string(cell)]; ok {
-		return sum
+	if n.last == nil || !bytes.Equal(n.last, cell) {
+		sum, ok := n.sums[string(cell)]
+		if !ok {
+			sum = n.makeSum(string(cell))
+		}
+		n.last, n.lastSum = append(n.last[:0], cell...), sum
 	}
-	text := string(cell)
+	return n.lastSum
+}
+
+func (n *csvNames[E]) makeSum(text string) [16]byte {
 	var b []byte
 	add := func(text string) {
 		id, rule := n.resolve(text)
