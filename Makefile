@@ -103,9 +103,9 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 .PHONY: soak
 soak: ## Run the tests SOAKCOUNT (20) times, at the sizes that USERMGMT_SOAK=1 asks for, and the plans
 	@export USERMGMT_SOAK=1; \
-	$(call each,go test $$(go list ./... | grep -v -e /internal/crash -e /internal/naive) -race -shuffle=on -count $(SOAKCOUNT) -timeout 0 $(TESTFLAGS)); \
+	$(call each,go test $$(go list ./... | grep -v -e /internal/crash -e /internal/naive -e /internal/fresh -e /internal/escalation) -race -shuffle=on -count $(SOAKCOUNT) -timeout 0 $(TESTFLAGS)); \
 	go test ./internal/crash -race -timeout 0 $(TESTFLAGS); \
-	go test ./internal/naive -timeout 0 -v $(TESTFLAGS) | grep -v '^=== '; \
+	for p in naive fresh escalation; do go test ./internal/$$p -timeout 0 -v $(TESTFLAGS) | grep -v '^=== '; done; \
 	for s in pgx sql; do USERMGMT_TEST_STORE=$$s go test $(SERVICES) -race -shuffle=on -timeout 0 $(TESTFLAGS) || exit 1; done
 	@$(MAKE) plans
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +41,8 @@ type world struct {
 	// the hierarchy lets administrators decide.
 	records   []record
 	everybody map[usermgmt.Permission]usermgmt.Scope
+	passwords map[usermgmt.UserID]string // that are not the usual one
+	switched  map[usermgmt.OrgID]bool    // the organizations in which one role is in force
 
 	might map[usermgmt.UserID]map[question]bool
 	held  map[usermgmt.UserID]map[right]usermgmt.Scope
@@ -74,6 +77,7 @@ func newWorld(t *testing.T, random *rand.Rand) *world {
 		{Name: "deal", Ownership: usermgmt.OwnedByUnit, Actions: []string{"view"}},
 	}}
 	w := &world{t: t, random: random, orgNames: map[usermgmt.OrgID]string{}, names: map[usermgmt.UserID]string{}, everybody: map[usermgmt.Permission]usermgmt.Scope{},
+		passwords: map[usermgmt.UserID]string{}, switched: map[usermgmt.OrgID]bool{},
 		Env: usermgmttest.New(t, &cfg)}
 	cfg.Now = func() time.Time { return w.Clock.Now().Add(2 * period) }
 	var err error
@@ -255,10 +259,21 @@ func fitting(grants []usermgmt.Grant) (out []usermgmt.Grant) {
 	return out
 }
 
-// actor is the admin, unless the membership has ended or is disabled.
+// actor is the admin, unless the membership has ended or is disabled, or the role that
+// is drawn is none of theirs.
 func (w *world) actor(a admin) (usermgmt.Actor, bool) {
-	actor, err := w.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: a.org})
-	return actor, err == nil
+	role := one(w.random, w.inForce(a.org))
+	actor, err := w.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: a.org, Role: role, ProvedAt: w.Clock.Now()})
+	return actor, err == nil && actor.Pending() == 0
+}
+
+// inForce are the roles that may be in force in an organization: where they are not
+// switched, none in particular.
+func (w *world) inForce(org usermgmt.OrgID) []usermgmt.RoleID {
+	if w.switched[org] {
+		return append(slices.Clone(w.roles), usermgmt.RoleID{})
+	}
+	return []usermgmt.RoleID{{}}
 }
 
 // changed forgets what was worked out about rights.
@@ -293,9 +308,11 @@ func (w *world) inEach(a admin, do func(m *usermgmt.Manager, actor usermgmt.Acto
 	for _, m := range []*usermgmt.Manager{w.Manager, w.later} {
 		for _, org := range w.orgs {
 			for _, app := range append([]usermgmt.ApplicationID{{}}, w.apps...) {
-				actor, err := m.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app})
-				if err == nil && do(m, actor) { // an error: no member, or disabled
-					return true
+				for _, role := range w.inForce(org) {
+					actor, err := m.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app, Role: role})
+					if err == nil && do(m, actor) { // an error: no member, disabled, or a role that is not theirs
+						return true
+					}
 				}
 			}
 		}
