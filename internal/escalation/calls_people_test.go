@@ -51,8 +51,8 @@ func (w *world) session(a usermgmt.Actor) (usermgmt.Actor, error) {
 		password = usermgmttest.Password
 	}
 	r, err := w.Auth().Login(w.t.Context(), usermgmt.LoginRequest{Name: u.Username, Password: password, Origin: usermgmt.Origin{Address: "192.0.2.1"}})
-	if err != nil {
-		return usermgmt.Actor{}, usermgmt.ErrConflict // it was reset, or the user is disabled
+	if err != nil || r.Actor.Pending() != 0 { // it was reset, the user is disabled, or has to choose a role
+		return usermgmt.Actor{}, usermgmt.ErrConflict
 	}
 	return r.Actor, nil
 }

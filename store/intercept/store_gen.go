@@ -38,6 +38,10 @@ func (store intercepted) BumpStamps(ctx context.Context, id usermgmt.OrgID, tree
 	return store.around(ctx, "BumpStamps", func(ctx context.Context) error { return store.within.BumpStamps(ctx, id, trees) })
 }
 
+func (store intercepted) OrgStanding(ctx context.Context, id usermgmt.OrgID) (usermgmt.Standing, error) {
+	return one(ctx, store, "OrgStanding", func(ctx context.Context) (usermgmt.Standing, error) { return store.within.OrgStanding(ctx, id) })
+}
+
 func (store intercepted) Policy(ctx context.Context, id usermgmt.OrgID) (usermgmt.PolicySet, error) {
 	return one(ctx, store, "Policy", func(ctx context.Context) (usermgmt.PolicySet, error) { return store.within.Policy(ctx, id) })
 }

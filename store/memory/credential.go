@@ -156,9 +156,14 @@ func (v *version) stand(out *usermgmt.Standing, p *person, m *member, o *orgRow)
 	if o == nil {
 		return
 	}
-	out.Org, out.OrgEnabled, out.OrgEpoch, out.Provider, out.SwitchRoles = o.ID, o.Enabled, o.Epoch, o.Provider, o.SwitchRoles
-	out.Policy, out.Trees, out.SystemPolicy = o.policy, o.trees, v.systemPolicy
+	v.standIn(out, o)
 	if m != nil {
 		out.Member, out.MemberEnabled, out.Rights = true, m.kit.enabled, m.rights
 	}
+}
+
+// standIn fills in what a standing says of an organization.
+func (v *version) standIn(out *usermgmt.Standing, o *orgRow) {
+	out.Org, out.OrgEnabled, out.OrgEpoch, out.Provider, out.SwitchRoles = o.ID, o.Enabled, o.Epoch, o.Provider, o.SwitchRoles
+	out.Policy, out.Trees, out.SystemPolicy = o.policy, o.trees, v.systemPolicy
 }

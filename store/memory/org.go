@@ -134,6 +134,20 @@ func (s *Store) LockOrg(ctx context.Context, _ usermgmt.OrgID) error {
 	return s.write(ctx, func(*writer) error { return nil })
 }
 
+// OrgStanding implements [usermgmt.Store].
+func (s *Store) OrgStanding(ctx context.Context, id usermgmt.OrgID) (out usermgmt.Standing, err error) {
+	v, err := s.read(ctx)
+	if err != nil {
+		return out, err
+	}
+	o := v.org(id)
+	if o == nil {
+		return out, usermgmt.ErrNotFound
+	}
+	v.standIn(&out, o)
+	return out, nil
+}
+
 // BumpStamps implements [usermgmt.Store].
 func (s *Store) BumpStamps(ctx context.Context, id usermgmt.OrgID, trees bool) error {
 	return s.write(ctx, func(w *writer) error {

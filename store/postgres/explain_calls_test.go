@@ -102,6 +102,7 @@ func bigLookups(users int) []bigCall {
 		}),
 		bigGet("AccessByID", func(x c, s st) (usermgmt.AccessEntry, error) { return s.AccessByID(x, bigID(anAccess, 7)) }),
 		bigList("AccessOf", func(x c, s st) ([]usermgmt.AccessEntry, error) { return s.AccessOf(x, bigUser(27), bigOrg(1)) }),
+		bigGet("OrgStanding", func(x c, s st) (usermgmt.Standing, error) { return s.OrgStanding(x, bigOrg(1)) }),
 		bigGet("StandingOf", func(x c, s st) (usermgmt.Standing, error) { return s.StandingOf(x, u, bigOrg(1)) }),
 		bigGet("StandingOf user", func(x c, s st) (usermgmt.Standing, error) { return s.StandingOf(x, u, usermgmt.OrgID{}) }),
 		bigGet("SessionByToken", func(x c, s st) (usermgmt.SessionView, error) { return s.SessionByToken(x, bigHash(aSession, 400)) }),

@@ -31,6 +31,10 @@ left join lateral (select m.enabled, m.rights
 	sqlStanding = `select k.user_id, ` + standingColumns + `
 from (select $1::uuid as user_id, $2::uuid as org_id) k` + standingTables + `
 where k.org_id is null or o.org_id is not null`
+
+	sqlOrgStanding = `select o.org_id, o.enabled, o.epoch, o.provider, o.switch_roles, t.policy, t.trees,
+	(select y.policy from usermgmt_stamps y where y.org_id = '` + zeroUUID + `')
+from usermgmt_orgs o join usermgmt_stamps t on t.org_id = o.org_id where o.org_id = $1::uuid`
 )
 
 // standingRow is where a standing is read into.
@@ -64,4 +68,13 @@ func scanStanding(r scanner, out *usermgmt.Standing) error {
 // StandingOf implements [usermgmt.Store].
 func (s *Store) StandingOf(ctx context.Context, user usermgmt.UserID, org usermgmt.OrgID) (usermgmt.Standing, error) {
 	return one(ctx, s, scanStanding, sqlStanding, key(user), id(org))
+}
+
+// OrgStanding implements [usermgmt.Store].
+func (s *Store) OrgStanding(ctx context.Context, org usermgmt.OrgID) (usermgmt.Standing, error) {
+	return one(ctx, s, scanOrgStanding, sqlOrgStanding, key(org))
+}
+
+func scanOrgStanding(r scanner, st *usermgmt.Standing) error {
+	return r.Scan(toID(&st.Org), &st.OrgEnabled, &st.OrgEpoch, &st.Provider, &st.SwitchRoles, &st.Policy, &st.Trees, &st.SystemPolicy)
 }

@@ -14,7 +14,8 @@ func orgCases() []testCase {
 		{"OrgUncheckedReferences", []string{"SaveOrg"}, orgUnchecked},
 		{"OrgList", []string{"ListOrgs"}, orgList},
 		{"OrgLock", []string{"LockOrg"}, orgLock},
-		{"OrgStamps", []string{"BumpStamps", "Policy", "Trees", "StandingOf"}, orgStamps},
+		{"OrgStamps", []string{"BumpStamps", "Policy", "Trees", "StandingOf", "OrgStanding"}, orgStamps},
+		{"OrgStanding", []string{"OrgStanding"}, orgStanding},
 		{"OrgPolicy", []string{"Policy"}, orgPolicy},
 		{"OrgTrees", []string{"Trees"}, orgTrees},
 	}
@@ -147,6 +148,8 @@ func orgStamps(w *world) {
 		equal(w, what+": Policy and Trees", want, stamps{p.Policy, t.Stamp, p.SystemPolicy})
 		st := got(w.s.StandingOf(w.ctx, u.ID, org)).must(w)
 		equal(w, what+": StandingOf", want, stamps{st.Policy, st.Trees, st.SystemPolicy})
+		st = got(w.s.OrgStanding(w.ctx, org)).must(w)
+		equal(w, what+": OrgStanding", want, stamps{st.Policy, st.Trees, st.SystemPolicy})
 	}
 	check("new, with roles and teams", a.org.ID, 1, 1, 1)
 	w.do(w.s.BumpStamps(w.ctx, a.org.ID, false))
@@ -166,6 +169,18 @@ func orgStamps(w *world) {
 		return tx.BumpStamps(ctx, b.org.ID, true)
 	})
 	check("after two bumps in one transaction", b.org.ID, 3, 3, 2)
+}
+
+func orgStanding(w *world) {
+	a, b := w.site("a"), w.site("b")
+	a.org.Provider, a.org.SwitchRoles, a.org.Enabled, a.org.Epoch = true, true, false, 7
+	w.do(w.s.SaveOrg(w.ctx, a.org))
+	for _, o := range []usermgmt.Organization{a.org, b.org} {
+		got(w.s.OrgStanding(w.ctx, o.ID)).is(w, usermgmt.Standing{Org: o.ID, OrgEnabled: o.Enabled, OrgEpoch: o.Epoch,
+			Provider: o.Provider, SwitchRoles: o.SwitchRoles, Policy: 1, Trees: 1, SystemPolicy: 1})
+	}
+	got(w.s.OrgStanding(w.ctx, newID[usermgmt.Organization](w))).missing(w)
+	got(w.s.OrgStanding(w.ctx, usermgmt.OrgID{})).missing(w)
 }
 
 func orgPolicy(w *world) {

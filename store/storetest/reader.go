@@ -95,6 +95,7 @@ func (c *contents) readers() []reader {
 			es, err := s.AccessOf(ctx, c.ann.ID, org)
 			return es, err
 		}),
+		read("OrgStanding", func(ctx context.Context, s store) (usermgmt.Standing, error) { return s.OrgStanding(ctx, org) }),
 		read("StandingOf", func(ctx context.Context, s store) (usermgmt.Standing, error) { return s.StandingOf(ctx, c.ann.ID, org) }),
 		read("SessionByToken", func(ctx context.Context, s store) (usermgmt.SessionView, error) {
 			return s.SessionByToken(ctx, c.annSession.TokenHash)
