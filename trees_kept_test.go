@@ -69,6 +69,15 @@ func TestOwnChangesOfTreesAreNotReadAgain(t *testing.T) {
 	_, err = e.Units().Create(ctx, root.Actor, usermgmt.NewUnit{Parent: e.MainUnit.ID, Name: "Unit"})
 	require.NoError(t, err)
 	assert.True(t, edits())
+	system, err := e.SystemActor("a sync", e.Organization.ID, usermgmt.Grant{Permission: usermgmt.PermTeamEdit, Scope: usermgmt.ScopeOrganization})
+	require.NoError(t, err)
+	for _, to := range []usermgmt.TeamID{south.ID, north.ID} {
+		team, err := store.TeamByID(ctx, below.ID)
+		require.NoError(t, err)
+		_, err = e.Teams().Update(ctx, system, below.ID, team.Version, usermgmt.TeamUpdate{Parent: &to})
+		require.NoError(t, err)
+	}
+	assert.True(t, edits())
 	assert.Zero(t, reads(), "its own changes are known")
 
 	require.NoError(t, move(other, e.RootTeam.ID))
