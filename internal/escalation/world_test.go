@@ -310,7 +310,8 @@ func (w *world) inEach(a admin, do func(m *usermgmt.Manager, actor usermgmt.Acto
 			for _, app := range append([]usermgmt.ApplicationID{{}}, w.apps...) {
 				for _, role := range w.inForce(org) {
 					actor, err := m.ActorFor(w.t.Context(), usermgmt.ActorRequest{User: a.id, Org: org, Application: app, Role: role})
-					if err == nil && do(m, actor) { // an error: no member, disabled, or a role that is not theirs
+					in := err == nil && actor.Pending() == 0 // a member, not disabled, and the role is theirs
+					if in && do(m, actor) {
 						return true
 					}
 				}
