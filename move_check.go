@@ -88,8 +88,8 @@ func (s *placedSharing) turns(t *authz.Tree, block authz.Span, parent int32) (ou
 }
 
 // gainsNothing refuses to move a team if the actor's user, whatever the present key,
-// application or role, would at some time have something in the trees after the move
-// that they have not before: by a right over what lies below their teams, or by a sharing policy.
+// application or role, would at some time have something after the move that they have
+// not before: by a right over what lies below their teams, or by a sharing policy.
 func (w *work) gainsNothing(ctx context.Context, org compiledOrg, t *Team, moved func() *orgTrees) error {
 	h, err := w.own(ctx, t.Org)
 	if err != nil {
@@ -122,14 +122,17 @@ func (w *work) gainsNothing(ctx context.Context, org compiledOrg, t *Team, moved
 // sharedNewly returns the first permission that policies give after a change of the
 // trees on records of teams on which neither they do before nor the actor holds it.
 func (w *work) sharedNewly(before compiledOrg, was []source, after compiledOrg, is []source) Permission {
+	had := map[SharingID][]authz.Span{}
+	for _, s := range was {
+		had[s.Sharing] = s.share.Teams // which are those of the holder's teams, in every application
+	}
+	seen := map[SharingID]bool{{}: true} // what is no policy shares nothing
 	for _, s := range is {
-		var had []authz.Span
-		for _, old := range was {
-			if old.Sharing == s.Sharing {
-				had = append(had, old.share.Teams...)
-			}
+		if seen[s.Sharing] {
+			continue
 		}
-		more := newly(after.trees.teams, s.share.Teams, before.trees.teams, had)
+		seen[s.Sharing] = true
+		more := newly(after.trees.teams, s.share.Teams, before.trees.teams, had[s.Sharing])
 		if perm := w.beyond(before.policy.set.Org.ID, before.trees, []authz.Share{{Permissions: s.share.Permissions, Teams: more}}); perm != "" {
 			return perm
 		}
