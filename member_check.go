@@ -120,13 +120,10 @@ func (w *work) keep(trees func() *orgTrees) {
 	w.after = append(w.after, func() { w.m.rights.keepTrees(trees()) })
 }
 
-// stamps reads the present stamps of an organization: for a user with the standing
-// that is read anyhow.
+// stamps reads the present stamps of an organization. Who registers acts before there
+// is such a user.
 func (w *work) stamps(ctx context.Context, org OrgID) (Standing, error) {
-	if w.v.subject.IsZero() {
-		return w.tx.OrgStanding(ctx, org)
-	}
-	return w.tx.StandingOf(ctx, w.v.subject, org)
+	return w.tx.OrgStanding(ctx, org)
 }
 
 func (w *work) normalizeMembership(m *Membership) {

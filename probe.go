@@ -216,6 +216,10 @@ func (p *probeStore) StandingOf(ctx context.Context, user UserID, org OrgID) (St
 	return st, nil
 }
 
+func (p *probeStore) OrgStanding(ctx context.Context, org OrgID) (Standing, error) {
+	return once(p, func() (Standing, error) { return p.Store.OrgStanding(ctx, org) }, "OrgStanding", org)
+}
+
 // ProxyListOf knows the actor's list only: those of others matter when they are
 // replaced, which a probe does not get to.
 func (p *probeStore) ProxyListOf(ctx context.Context, operator UserID, org OrgID) (ProxyList, error) {

@@ -12,7 +12,7 @@ import (
 
 // probeReads are the methods of the store that a probe may hand on: they write
 // nothing.
-var probeReads = strings.Fields(`SessionsByID ProxyLists ListDeputies OrgByName OrgStanding ListOrgs ListUnits ListTeams SharingByID UsersByID AccountByLogin AccountsByID UsersByLogin
+var probeReads = strings.Fields(`SessionsByID ProxyLists ListDeputies OrgByName ListOrgs ListUnits ListTeams SharingByID UsersByID AccountByLogin AccountsByID UsersByLogin
 	UserByExternalID UsersByExternalID StreamMembers MembershipsOfUsers RoleByID ProfileByName ApplicationByID AccessByID ListAccess
 	AccessOfUsers SessionByToken ListSessions APIKeyByHash APIKeyOf KeysByExpiry ListPools FloatingSeats ListAudit ListMessages Blob
 	CheckpointByID FactorOf CountRecoveryCodes QuestionOf FormerPasswords PasswordsByAge Mark InvitationByID PendingInvitation

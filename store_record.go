@@ -56,3 +56,13 @@ type ErasureStore interface {
 	// and sets the user's LoginState to zero.
 	EraseTraces(ctx context.Context, p Person) error
 }
+
+// FileStore keeps pictures and the state of imports.
+type FileStore interface {
+	// PutBlob stores data under key, replacing what is there; nil deletes.
+	PutBlob(ctx context.Context, key string, data []byte) error
+	Blob(ctx context.Context, key string) ([]byte, error)
+	// SaveCheckpoint inserts or replaces, whatever is stored.
+	SaveCheckpoint(ctx context.Context, c Checkpoint) error
+	CheckpointByID(ctx context.Context, id ImportID) (Checkpoint, error)
+}

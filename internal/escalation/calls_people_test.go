@@ -57,12 +57,17 @@ func (w *world) session(a usermgmt.Actor) (usermgmt.Actor, error) {
 	return r.Actor, nil
 }
 
-// link is the secret of the mail that was sent last.
-func (w *world) link() string {
+// link is the secret of the last invitation that was mailed to an address.
+func (w *world) link(to string) string {
 	_, err := w.Deliver(w.t.Context(), 1000)
 	require.NoError(w.t, err)
-	sent := w.Mail.Sent()
-	return sent[len(sent)-1].Secret.Reveal()
+	secret := ""
+	for _, m := range w.Mail.Sent() {
+		if m.Kind == usermgmt.MailJoin && m.To == to {
+			secret = m.Secret.Reveal()
+		}
+	}
+	return secret
 }
 
 // setFactor gives a user a factor, or with nil takes it away.
@@ -164,7 +169,7 @@ var peopleCalls = []call{
 			if _, err := w.Invitations().Send(w.t.Context(), a, n); err != nil {
 				return effect{}, err
 			}
-			u, err := w.Invitations().Register(w.t.Context(), usermgmt.Registration{Token: w.link(), Username: name, FirstName: "A", LastName: "B", Password: usermgmttest.Password})
+			u, err := w.Invitations().Register(w.t.Context(), usermgmt.Registration{Token: w.link(n.Email), Username: name, FirstName: "A", LastName: "B", Password: usermgmttest.Password})
 			if err != nil {
 				return effect{}, err
 			}
@@ -183,7 +188,7 @@ var peopleCalls = []call{
 		if err != nil {
 			return effect{}, usermgmt.ErrConflict
 		}
-		_, err = w.Invitations().Accept(w.t.Context(), joins, usermgmt.Acceptance{Token: w.link()})
+		_, err = w.Invitations().Accept(w.t.Context(), joins, usermgmt.Acceptance{Token: w.link(n.Email)})
 		return about("%s", u.Username), err
 	}},
 	{"Imports.UsersSeq", func(w *world, a usermgmt.Actor) (effect, error) {

@@ -8,6 +8,22 @@ import (
 	"github.com/usermgmt/usermgmt"
 )
 
+func (store intercepted) PutBlob(ctx context.Context, key string, data []byte) error {
+	return store.around(ctx, "PutBlob", func(ctx context.Context) error { return store.within.PutBlob(ctx, key, data) })
+}
+
+func (store intercepted) Blob(ctx context.Context, key string) ([]byte, error) {
+	return one(ctx, store, "Blob", func(ctx context.Context) ([]byte, error) { return store.within.Blob(ctx, key) })
+}
+
+func (store intercepted) SaveCheckpoint(ctx context.Context, c usermgmt.Checkpoint) error {
+	return store.around(ctx, "SaveCheckpoint", func(ctx context.Context) error { return store.within.SaveCheckpoint(ctx, c) })
+}
+
+func (store intercepted) CheckpointByID(ctx context.Context, id usermgmt.ImportID) (usermgmt.Checkpoint, error) {
+	return one(ctx, store, "CheckpointByID", func(ctx context.Context) (usermgmt.Checkpoint, error) { return store.within.CheckpointByID(ctx, id) })
+}
+
 func (store intercepted) SaveGroup(ctx context.Context, g usermgmt.Group) error {
 	return store.around(ctx, "SaveGroup", func(ctx context.Context) error { return store.within.SaveGroup(ctx, g) })
 }
