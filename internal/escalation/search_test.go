@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func (w *world) try(made, refused map[string]int) bool {
 	}
 	before, limited := w.mightDo(a), w.limited()
 	held := w.heldByAll()
-	mine := held[a.id]
+	mine, teams := held[a.id], w.teamsOf(a)
 	others := map[usermgmt.UserID]map[question]bool{}
 	if lets[c.name] {
 		for _, user := range w.users {
@@ -107,7 +108,7 @@ func (w *world) try(made, refused map[string]int) bool {
 	w.changed()
 	for q := range w.mightDo(a) {
 		r := right{w.records[q.record].Org, q.perm}
-		if !before[q] && !(limited[object(q.perm)] && w.opened(a, q, mine[r], w.heldByAll()[a.id][r]&^w.mayPass(mine, r))) {
+		if !before[q] && !(limited[object(q.perm)] && w.opened(a, q, teams, mine[r], w.heldByAll()[a.id][r]&^w.mayPass(mine, r))) {
 			assert.Fail(w.t, "gained", "%s, by %s of %s, may now %s", a.name, c.name, what.text, w.describe(q))
 			return false
 		}
@@ -153,17 +154,35 @@ func (w *world) try(made, refused map[string]int) bool {
 	return true
 }
 
-// opened reports whether a right on an object of an application was held and has only
-// come into reach: beyond is what is held now and was not. What has come to be shared
-// besides must not be all that allows it.
-func (w *world) opened(a admin, q question, was, beyond usermgmt.Scope) bool {
+// opened reports whether a right on an object of an application was held, by somebody in
+// the teams, and has only come into reach: beyond is what is held now and was not. What
+// has come to be shared besides must not be all that allows it.
+func (w *world) opened(a admin, q question, teams []usermgmt.TeamID, was, beyond usermgmt.Scope) bool {
 	if beyond == 0 {
 		return true
 	}
 	if beyond != usermgmt.ScopeShared {
 		return false
 	}
-	return was.Has(usermgmt.ScopeShared) || w.ownRelation(a, q)
+	if was.Has(usermgmt.ScopeShared) || w.ownRelation(a, q) {
+		return true
+	}
+	of := w.records[q.record].OwnerTeams
+	return slices.ContainsFunc(teams, func(t usermgmt.TeamID) bool {
+		return was.Has(usermgmt.ScopeTeam) && slices.Contains(of, t) || was.Has(usermgmt.ScopeHierarchy) && w.below(t, q)
+	})
+}
+
+// teamsOf are the teams of somebody, in every organization.
+func (w *world) teamsOf(a admin) (out []usermgmt.TeamID) {
+	mems, err := w.Store.MembershipsOf(w.t.Context(), a.id)
+	require.NoError(w.t, err)
+	for _, m := range mems {
+		for _, t := range m.Teams {
+			out = append(out, t.Team)
+		}
+	}
+	return out
 }
 
 // ownRelation reports whether somebody may do something by another relation than by
