@@ -272,3 +272,16 @@ func seqOf(rows ...usermgmt.ImportRow) iter.Seq2[usermgmt.ImportRow, error] {
 }
 
 var calls = slices.Concat(structureCalls, peopleCalls)
+
+// draws are the calls as often as they are drawn: those more often that need each
+// other to go wrong.
+var draws = func() (out []call) {
+	for _, c := range calls {
+		n := 1
+		if c.name == "Applications.Grant" || strings.HasPrefix(c.name, "Sharing.") {
+			n = 4
+		}
+		out = append(out, slices.Repeat([]call{c}, n)...)
+	}
+	return out
+}()

@@ -80,7 +80,7 @@ var lets = map[string]bool{"Applications.Grant": true, "Teams.Update": true, "Te
 // finding.
 func (w *world) try(made, refused map[string]int) bool {
 	a := w.admins[w.random.IntN(len(w.admins))]
-	c := calls[w.random.IntN(len(calls))]
+	c := one(w.random, draws)
 	actor, in := w.actor(a)
 	if !in {
 		return true
