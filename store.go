@@ -120,8 +120,8 @@ type OrgStore interface {
 	// set, to its trees stamp. The zero id is the system-wide policy stamp.
 	// Stamps start at 1. It cannot fail for a stale version.
 	BumpStamps(ctx context.Context, id OrgID, trees bool) error
-	// OrgStanding is what [CredentialStore.StandingOf] says of an organization,
-	// without a user; the rest is zero.
+	// OrgStanding is what [CredentialStore.StandingOf] says of an organization, and
+	// the rest zero. [ErrNotFound] if there is no such organization.
 	OrgStanding(ctx context.Context, id OrgID) (Standing, error)
 	// Policy reads, in one consistent view, everything that rights in the
 	// organization depend on besides memberships, and its custom fields.
