@@ -309,7 +309,6 @@ const (
 	useProfile
 	useApplication
 	useGroups
-	columnUses
 )
 
 // usesOf are those of the special columns that are not text.

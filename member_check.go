@@ -235,10 +235,7 @@ func (w *work) reaches(m *Membership, teams []TeamID, units []UnitID, masks []au
 		return &Error{Kind: ErrPermission, Rule: "exceeds_own_scope", Permission: Permission(w.v.cat.At(n).Name)}
 	}
 	for n, mask := range masks {
-		held := w.v.held(n)
-		if m.Org != w.v.org {
-			held &= authz.System
-		}
+		held := w.heldIn(n, m.Org)
 		if held&wide != 0 || mask&(byTeam|byUnit) == 0 {
 			continue
 		}

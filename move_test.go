@@ -110,13 +110,7 @@ func TestARoleSharesNothingAtAnotherTime(t *testing.T) {
 	c := newCompany(t, nil)
 	ctx, lena := t.Context(), c.As(c.lena.ID)
 	desk := c.AddTeam("Desk", c.RootTeam.ID).ID
-	badge, err := c.Roles().Create(ctx, c.Root(), usermgmt.NewRole{Org: c.Organization.ID, Name: "Badge"})
-	require.NoError(t, err)
-	app, err := c.Applications().Create(ctx, c.Root(), usermgmt.NewApplication{Org: c.Organization.ID, Name: "CRM"})
-	require.NoError(t, err)
-	c.share(t, func(n *usermgmt.NewSharing) {
-		n.Owning, n.Sharing, n.Roles = c.it, []usermgmt.TeamID{desk}, []usermgmt.RoleID{badge.ID}
-	})
+	badge, app := c.badge(t, desk)
 	hour := c.Clock.Now().Add(time.Hour)
 	c.join(t, c.nora.ID, usermgmt.TeamAssignment{Team: desk, From: hour})
 	mem, err := c.Members().Get(ctx, c.Root(), c.nora.ID, usermgmt.OrgID{})

@@ -16,10 +16,7 @@ func (w *work) beyond(org OrgID, trees *orgTrees, shares []authz.Share) Permissi
 			if !shared {
 				continue
 			}
-			mask := w.v.held(n)
-			if org != w.v.org {
-				mask &= authz.System
-			}
+			mask := w.heldIn(n, org)
 			for _, span := range share.Teams {
 				if !w.v.rights.Covers(n, mask, trees.teams, span) {
 					return Permission(w.v.cat.At(n).Name)

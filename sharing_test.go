@@ -215,6 +215,20 @@ func TestNobodyGivesWhatIsSharedBeyondTheOwnRights(t *testing.T) {
 	permissionRule(t, err, "exceeds_own_scope") // North would take on what South's branch has shared
 }
 
+// badge makes a role whose holders in a team see IT's deals, and an application in which
+// it can be held.
+func (c *company) badge(t *testing.T, desk usermgmt.TeamID) (*usermgmt.Role, *usermgmt.Application) {
+	t.Helper()
+	badge, err := c.Roles().Create(t.Context(), c.Root(), usermgmt.NewRole{Org: c.Organization.ID, Name: "Badge"})
+	require.NoError(t, err)
+	app, err := c.Applications().Create(t.Context(), c.Root(), usermgmt.NewApplication{Org: c.Organization.ID, Name: "CRM"})
+	require.NoError(t, err)
+	c.share(t, func(n *usermgmt.NewSharing) {
+		n.Owning, n.Sharing, n.Roles = c.it, []usermgmt.TeamID{desk}, []usermgmt.RoleID{badge.ID}
+	})
+	return badge, app
+}
+
 // A policy for the holders of a role applies to them by any of their teams, also if
 // another one is given the role.
 func TestNobodyLetsAPolicyApplyByARoleOfATeam(t *testing.T) {
@@ -223,13 +237,7 @@ func TestNobodyLetsAPolicyApplyByARoleOfATeam(t *testing.T) {
 	ctx, lena := t.Context(), c.Login("lena").Actor
 	desk := c.AddTeam("Desk", c.RootTeam.ID).ID
 	require.NoError(t, c.Teams().AddMember(ctx, c.Root(), desk, c.nora.ID, usermgmt.TeamChange{})) // besides North
-	badge, err := c.Roles().Create(ctx, c.Root(), usermgmt.NewRole{Org: c.Organization.ID, Name: "Badge"})
-	require.NoError(t, err)
-	app, err := c.Applications().Create(ctx, c.Root(), usermgmt.NewApplication{Org: c.Organization.ID, Name: "CRM"})
-	require.NoError(t, err)
-	c.share(t, func(n *usermgmt.NewSharing) {
-		n.Owning, n.Sharing, n.Roles = c.it, []usermgmt.TeamID{desk}, []usermgmt.RoleID{badge.ID}
-	})
+	badge, app := c.badge(t, desk)
 	to := func(a usermgmt.Actor, team usermgmt.TeamID) error {
 		_, err := c.Applications().Grant(ctx, a, usermgmt.AccessRequest{Application: app.ID, Team: team, Roles: []usermgmt.RoleAssignment{{Role: badge.ID}}})
 		return err

@@ -100,6 +100,16 @@ func (w *work) mayGrant(org OrgID, masks []authz.Mask) error {
 	return nil
 }
 
+// heldIn is the mask that counts for granting to others in org: in another one than
+// the current, a right of scope System only.
+func (w *work) heldIn(n int, org OrgID) authz.Mask {
+	m := w.v.held(n)
+	if org != w.v.org {
+		m &= authz.System
+	}
+	return m
+}
+
 // record adds an audit entry about the record that the call is about.
 func (w *work) record(before, after map[string]string) {
 	w.recordAs(w.verb, before, after)
